@@ -224,10 +224,7 @@ class Machine:
         k.vfs.volumes = hostfs_volumes.open_volumes(volumes)
         k.net.published = published_ports(publish)
         if cores is not None:
-            check_kind("cores", cores, str, Path)
-            check_text("cores", str(cores))
-            k.vfs.core_store = CoreStore(Path(cores))
-            k.vfs.core_pattern = CORES_OUTSIDE
+            _put_cores(k, cores)
         if names is not None:
             k.trace.subscribe(self.events.append, *names, vital=True)
         self._checker = _checker(k, every)
@@ -441,6 +438,14 @@ def _empty_kernel(cpus: int, clock: Clock, *, lockdep_on: bool) -> LinuxKernel:
     k.lockdep = lockdep.LockdepState(k, enabled=lockdep_on)
     k.trace = Trace(k)
     return k
+
+
+def _put_cores(k: LinuxKernel, cores: str | Path) -> None:
+    """Have core files written to a directory of the host; raises TypeError, ValueError, OSError."""
+    check_kind("cores", cores, str, Path)
+    check_text("cores", str(cores))
+    k.vfs.core_store = CoreStore(Path(cores))
+    k.vfs.core_pattern = CORES_OUTSIDE
 
 
 def _checker(k: LinuxKernel, check: bool | int) -> Checker | None:

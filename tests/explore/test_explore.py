@@ -155,7 +155,7 @@ def test_a_process_that_is_left_behind_is_a_failure():
 
 
 async def keeps_an_end(linux):
-    read, write = await linux.pipe()
+    read, _ = await linux.pipe()
     if not await linux.fork():
         await linux.read(read, 1)
     await linux.wait()
@@ -231,7 +231,7 @@ def test_a_token_of_something_else_is_refused_in_one_line():
 def test_a_token_of_another_run_says_which_question_differed():
     token = Token.parse(explore(shouts).outcomes[-1].token)
     wrong = token._replace(choices=[token.choices[0]._replace(candidates=(5, 6), answer=1)])
-    with pytest.raises(ReplayError, match="recorded: question .*; now asked: question"):
+    with pytest.raises(ReplayError, match=r"recorded: question .*; now asked: question"):
         replay(str(wrong), shouts)
 
 

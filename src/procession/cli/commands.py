@@ -29,7 +29,18 @@ if TYPE_CHECKING:
     from procession.tools.fault_inject import FaultSpec, Injector
     from procession.tools.tree import ProcessTree
 
-__all__ = ("directory", "environment", "list_later", "print_tree", "replay", "run", "strace", "syscalls", "version")
+__all__ = (
+    "directory",
+    "environment",
+    "list_later",
+    "observers",
+    "print_tree",
+    "replay",
+    "run",
+    "strace",
+    "syscalls",
+    "version",
+)
 
 # Arguments of Machine that have the names of options.
 _OPTIONS: Final = ("cpus: ", "hostname: ", "later: ", "memory: ", "release: ", "seed: ")
@@ -142,7 +153,7 @@ def _machine(
         from procession.cli.volumes import read_volumes
 
         volumes = read_volumes(volume)
-    try:
+    with _mistakes_told(core, memory):
         return Machine(
             root=root,
             volumes=volumes,
@@ -162,6 +173,13 @@ def _machine(
             release=later[1],
             winsize=(terminal and terminal.size()) or DEFAULT_WINSIZE,
         )
+
+
+@contextmanager
+def _mistakes_told(core: Path | None, memory: str) -> Iterator[None]:
+    """Say what of the options of a machine cannot be."""
+    try:
+        yield
     except ValueError as error:
         fail(f"--{error}" if str(error).startswith(_OPTIONS) else str(error))
     except ModuleNotFoundError as error:  # of an extra
@@ -371,15 +389,7 @@ def run(
         publish=publish,
     )
     in_vain = None if unsupported else InVain(machine)
-    lives = None
-    if strace:
-        from procession.tools.strace import Strace
-
-        Strace(machine, sys.stderr)
-    if tree:
-        from procession.tools.tree import ProcessTree
-
-        lives = ProcessTree(machine)
+    lives = observers(machine, strace=strace, tree=tree)
     injector = _injector(machine, spec) if spec is not None else None
     at_the_terminal = _at_the_terminal(machine) if interactive else nullcontext()
     with SIGNALS.caught(), at_the_terminal, _recorded(machine, trace, fail or ""):
@@ -417,6 +427,19 @@ def _at_the_terminal(machine: Machine) -> Iterator[None]:
         finally:
             if isinstance(sys.stderr, HostFile):
                 sys.stderr.newline = "\n"
+
+
+def observers(machine: Machine, *, strace: bool, tree: bool) -> ProcessTree | None:
+    """Print a machine's calls on standard error, and return the tree of its processes, if they are asked for."""
+    if strace:
+        from procession.tools.strace import Strace
+
+        Strace(machine, sys.stderr)
+    if not tree:
+        return None
+    from procession.tools.tree import ProcessTree
+
+    return ProcessTree(machine)
 
 
 def _fault_spec(text: str) -> FaultSpec:

@@ -219,8 +219,6 @@ def replay_token(text: str, *, strace: bool, tree: bool) -> None:
     from procession.hw.chooser import Recorded, ReplayError
     from procession.include.linux.bug import KernelBug, KernelPanic
     from procession.kernel.entry import Deadlock
-    from procession.tools.strace import Strace
-    from procession.tools.tree import ProcessTree
 
     try:
         token = Token.parse(text)
@@ -228,9 +226,7 @@ def replay_token(text: str, *, strace: bool, tree: bool) -> None:
     except (TokenError, ValueError) as error:
         fail(str(error), 2)
     machine = subject.machine(Recorded(token.choices, explores=True))
-    if strace:
-        Strace(machine, sys.stderr)
-    lives = ProcessTree(machine) if tree else None
+    lives = commands.observers(machine, strace=strace, tree=tree)
     status = 0
     try:
         status = subject.run_on(machine).exit_code

@@ -115,15 +115,19 @@ class Subject:
             result = self.run_on(machine)
         except Redundant:
             return None, ""
-        except Deadlock as error:
-            return _outcome(machine, "deadlock"), str(error)
-        except TooLong as error:
-            return _outcome(machine, "endless"), str(error)
-        except KernelBug as error:
-            return _outcome(machine, "oops"), str(error)
-        except KernelPanic as error:
-            return _outcome(machine, "panic"), str(error)
+        except (Deadlock, TooLong, KernelBug, KernelPanic) as stopped:
+            how = next(how for kind, how in _HOW.items() if isinstance(stopped, kind))
+            return _outcome(machine, how), str(stopped)
         return _ended(result), ""
+
+
+# What ends a run that does not end by itself.
+_HOW: Final[dict[type[Exception], str]] = {
+    Deadlock: "deadlock",
+    TooLong: "endless",
+    KernelBug: "oops",
+    KernelPanic: "panic",
+}
 
 
 def _outcome(machine: Machine, how: str) -> Outcome:

@@ -6,6 +6,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.filter import BPF_MAXINSNS, BPF_MEMWORDS
 from procession.include.linux.limits import UINT_MAX
 from procession.include.linux.netlink import NLA_TYPE_MASK, NLATTR, nlmsg_align
 from procession.mm import uaccess
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ("sk_attach_filter", "sk_filter")
 
-BPF_MAXINSNS: Final = 4096
-BPF_MEMWORDS: Final = 16
 _SK_FILTER: Final = 32  # struct sk_filter, before its instructions
 _INSN: Final = struct.Struct("<HBBI")  # code, jump if true, jump if false, constant
 

@@ -19,7 +19,7 @@ _SO_ACCEPTCON: Final = 1 << 16
 
 
 def csum_partial(data: bytes) -> int:
-    """Return the sum of 32-bit words, of a half and of a byte behind them, carries added in (arch/x86/lib)."""
+    """Return the sum of 32-bit words, of a half and of a byte behind them, carries added in (csum_partial)."""
     whole = len(data) & ~3
     words: list[int] = [word for (word,) in struct.iter_unpack("<I", data[:whole])]
     half = whole + (len(data) & 2)
