@@ -265,7 +265,7 @@ def setup_new_exec(current: Task, bprm: LinuxBinprm) -> None:
             mm.dumpable = k.vfs.suid_dumpable
 
     # An exit signal of the old program's choice means nothing to the new one; see exit_notify().
-    current.self_exec_id += 1
+    current.self_exec_id = current.self_exec_id + 1 & 0xFFFFFFFF  # an u32
     signal_queue.flush_signal_handlers(current, False)
     if current.files is not None:
         file.do_close_on_exec(current, current.files)
