@@ -1,26 +1,71 @@
-"""Where a task may lose its CPU in the midst of a system call, in kernels that a lab has changed (ours)."""
+"""Where a task may lose its CPU, or sleeps, in the midst of a system call, in kernels that a lab has changed (ours).
+
+A step of this machine is a call up to its end or its next sleep. On a real one the task may be preempted in the midst
+of it, wait for memory, or meet another CPU.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Final
 
-from procession.include.linux.sched import TIF_NEED_RESCHED
-from procession.kernel import sched, sched_choose
+from procession.include.linux.sched import TASK_UNINTERRUPTIBLE, TIF_NEED_RESCHED, set_task_state
+from procession.kernel import hrtimer, sched, sched_choose
+from procession.labs.patch import Patch
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
-__all__ = ("may_lose_cpu",)
+__all__ = ("IN_FORK", "at_once", "may_lose_cpu", "wait_for_memory")
+
+LARGE_PAGES: Final = 256  # a process that takes long to copy has so many pages
+COPY_NS: Final = 50_000_000  # and that is how long
 
 
 async def may_lose_cpu(current: Task) -> None:
-    """Ask whether somebody else shall run here, as behind a system call.
-
-    A step of this machine is a call up to its end or its next sleep. On a real one the task may be preempted here, wait
-    for memory, or race with another CPU, and these are no others' steps than the ones that this lets in.
-    """
+    """Ask whether somebody else shall run here, as behind a system call."""
     k = current.kernel
-    if k.chooser.active:
+    if k.chooser.active and current.mm is not None:
         sched_choose.choose_after_trap(k.sched.runqueues[current.cpu], current)
         if current.ti_flags & TIF_NEED_RESCHED:
             await sched.schedule(current, "may_lose_cpu")
+
+
+async def wait_for_memory(current: Task) -> None:
+    """Sleep for as long as a copy of much memory takes, if current has much; if not, it may lose its CPU."""
+    if current.mm is None or current.mm.total_vm < LARGE_PAGES:
+        await may_lose_cpu(current)
+        return
+    set_task_state(current, TASK_UNINTERRUPTIBLE)
+    await hrtimer.schedule_timeout(current, COPY_NS, "wait_for_memory")
+
+
+def at_once(call: Coroutine[Any, Any, Task]) -> Task:
+    """Return what a call that does not sleep returns."""
+    try:
+        call.send(None)
+    except StopIteration as done:
+        p: Task = done.value
+        return p
+    raise RuntimeError("it sleeps")
+
+
+# Fork, which may lose the CPU while it copies, before the newborn has a number.
+IN_FORK: Final = (
+    Patch("kernel.fork:do_fork", "p = copy_process(", "p = await copy_process("),
+    Patch("kernel.fork:copy_process", "def copy_process(", "async def copy_process("),
+    Patch(
+        "kernel.fork:copy_process",
+        "        _copy_resources(current, p, clone_flags, undo)\n",
+        "        _copy_resources(current, p, clone_flags, undo)\n"
+        "        from procession.labs import points\n"
+        "        await points.wait_for_memory(current)\n",
+    ),
+    # Kernel threads have no memory to copy, and need not wait.
+    Patch(
+        "init.kthreads:_make",
+        "    try:\n        p = fork.copy_process(parent, _CLONE, 0, 0, 0)\n",
+        "    from procession.labs import points\n"
+        "    try:\n        p = points.at_once(fork.copy_process(parent, _CLONE, 0, 0, 0))\n",
+    ),
+)
