@@ -6,17 +6,27 @@ of it, wait for memory, or meet another CPU.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.include.linux.sched import TASK_UNINTERRUPTIBLE, TIF_NEED_RESCHED, set_task_state
-from procession.kernel import hrtimer, sched, sched_choose
+from procession.include.linux.bug import bug_on
+from procession.include.linux.sched import (
+    TASK_TRACED_BIT,
+    TASK_UNINTERRUPTIBLE,
+    TASK_WAKEKILL,
+    TIF_NEED_RESCHED,
+    set_task_state,
+)
+from procession.include.linux.signal import SIGKILL_MASK
+from procession.kernel import hrtimer, ptrace, sched, sched_choose
 from procession.labs.patch import Patch
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
-__all__ = ("IN_FORK", "at_once", "may_lose_cpu", "wait_for_memory")
+__all__ = ("IN_FORK", "at_once", "may_lose_cpu", "serve", "serve_frozen", "wait_for_memory")
+
+Answer = Callable[["Task", "Task", int, int, int], int]
 
 LARGE_PAGES: Final = 256  # a process that takes long to copy has so many pages
 COPY_NS: Final = 50_000_000  # and that is how long
@@ -38,6 +48,24 @@ async def wait_for_memory(current: Task) -> None:
         return
     set_task_state(current, TASK_UNINTERRUPTIBLE)
     await hrtimer.schedule_timeout(current, COPY_NS, "wait_for_memory")
+
+
+async def serve(current: Task, child: Task, request: int, addr: int, data: int, answer: Answer) -> int:
+    """Answer a tracer's request; the CPU may be lost before, and it is a bug if the tracee does not stand still."""
+    await may_lose_cpu(current)
+    bug_on(not ptrace.task_is_traced(child), "the registers of a task that has not stopped are written", child)
+    return answer(current, child, request, addr, data)
+
+
+async def serve_frozen(current: Task, child: Task, request: int, addr: int, data: int, answer: Answer) -> int:
+    """As serve; not even SIGKILL wakes the tracee meanwhile (ptrace_freeze_traced, ptrace_unfreeze_traced)."""
+    child.state &= ~TASK_WAKEKILL
+    try:
+        return await serve(current, child, request, addr, data, answer)
+    finally:
+        child.state |= TASK_WAKEKILL
+        if child.pending.signal & SIGKILL_MASK:
+            sched.wake_up_state(child, TASK_TRACED_BIT)
 
 
 def at_once(call: Coroutine[Any, Any, Task]) -> Task:
