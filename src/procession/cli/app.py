@@ -364,4 +364,17 @@ def syscalls(
     commands.syscalls(names or ())
 
 
+@app.command(cls=Plain, short_help="Show faults of the kernel's history.")
+def lab(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Which one; without a name: list them.")] = None,
+    broken: Annotated[bool, typer.Option("--broken", help="Only the kernel that has the fault.")] = False,
+    fixed: Annotated[bool, typer.Option("--fixed", help="Only the kernel that has it not.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print the program, and what is changed in the kernel.")] = False,
+) -> None:
+    """Run a fault of the kernel's history, in a kernel that has it and in one that has it not, and say what happens."""
+    from procession.cli.lab import labs
+
+    labs(name, broken=broken or not fixed, fixed=fixed or not broken, source=show)
+
+
 upkeep.add_to(app)

@@ -125,6 +125,23 @@ async def _clone_parent(linux: Sys) -> None:
     await _service_has_ended(linux, reader, writer)
 
 
+async def _dropped(linux: Sys) -> None:
+    await _become(linux)
+    await linux.clone(None, flags=linux.CLONE_PARENT | linux.SIGKILL)
+
+
+async def _privileged(linux: Sys, writer: int) -> None:
+    await linux.clone(_dropped)
+    await linux.sleep(0.5)
+    await linux.write(writer, b"done")
+
+
+async def _sibling_signal(linux: Sys) -> None:
+    reader, writer = await linux.pipe()
+    await linux.clone(_privileged, writer)
+    await _service_has_ended(linux, reader, writer)
+
+
 async def _service_has_ended(linux: Sys, reader: int, writer: int) -> None:
     await linux.close(writer)
     _, status = await linux.wait()
@@ -224,26 +241,36 @@ async def _restorer(linux: Sys) -> None:
 
 LABS: Final = (
     Lab(
-        "exec-itimer", 2005, "A thread executes, and the old leader's alarm goes to nobody", "CVE-2005-1913",
+        "exec-itimer",
+        2005,
+        "A thread executes, and the old leader's alarm goes to nobody",
+        "CVE-2005-1913",
         "ITIMER_REAL remembered the leader that had set it. When another thread of the process executed a program, it\n"
         "took the leader's place, and the timer later sent SIGALRM to a task that was gone: a panic. Since then the\n"
         "timer belongs to the process (signal->leader_pid). The program arms a timer, and its second thread executes.",
         _itimer,
         mutation=(
-            Patch("kernel.itimer:_set_itimer_real", "Hrtimer(it_real_fn, data=sig)",
-                  "Hrtimer(it_real_fn, data=current.group_leader)"),
-            Patch("kernel.itimer:it_real_fn",
-                  "    sig: SignalStruct = timer.data  # type: ignore[assignment]\n"
-                  "    if sig.leader_pid is not None:\n"
-                  "        signal_send.kill_pid_info(SIGALRM, siginfo.SEND_SIG_PRIV, sig.leader_pid)\n",
-                  "    p = timer.data\n"
-                  "    with p.sighand.siglock.irq():\n"
-                  "        signal_send.send_signal(SIGALRM, siginfo.SEND_SIG_PRIV, p, group=True)\n"),
+            Patch(
+                "kernel.itimer:_set_itimer_real",
+                "Hrtimer(it_real_fn, data=sig)",
+                "Hrtimer(it_real_fn, data=current.group_leader)",
+            ),
+            Patch(
+                "kernel.itimer:it_real_fn",
+                "    sig: SignalStruct = timer.data  # type: ignore[assignment]\n"
+                "    if sig.leader_pid is not None:\n"
+                "        signal_send.kill_pid_info(SIGALRM, siginfo.SEND_SIG_PRIV, sig.leader_pid)\n",
+                "    p = timer.data\n"
+                "    with p.sighand.siglock.irq():\n"
+                "        signal_send.send_signal(SIGALRM, siginfo.SEND_SIG_PRIV, p, group=True)\n",
+            ),
         ),
         programs={"/bin/next": _itimer_next},
     ),
     Lab(
-        "pdeath-setuid", 2007, "The signal for a parent's death outlives the exec of a set-user-ID program",
+        "pdeath-setuid",
+        2007,
+        "The signal for a parent's death outlives the exec of a set-user-ID program",
         "d2d56c5f5102, CVE-2007-3848",
         "A process may ask for a signal when its parent dies. It kept that wish when it executed root's program, and a\n"
         "parent that had executed one as well was allowed to send it: a user could kill what root runs.",
@@ -255,7 +282,10 @@ LABS: Final = (
         programs={"/bin/heir": _heir, "/bin/testator": _testator},
     ),
     Lab(
-        "timer-signal-exec", 2008, "A timer's signal survives exec and kills the new program", "cbaffba12ce0",
+        "timer-signal-exec",
+        2008,
+        "A timer's signal survives exec and kills the new program",
+        "cbaffba12ce0",
         "Exec deletes the timers, but a signal that one of them had sent and that was blocked stayed pending. The new\n"
         "program knows nothing of it: it unblocks the signal, and dies.",
         _timer,
@@ -263,63 +293,105 @@ LABS: Final = (
         programs={"/bin/next": _timer_next},
     ),
     Lab(
-        "clone-parent", 2009, "A child of CLONE_PARENT sends root's service a signal of its choice", "2d5516cbb9da, CVE-2009-0028",
+        "clone-parent",
+        2009,
+        "A child of CLONE_PARENT sends root's service a signal of its choice",
+        "2d5516cbb9da, CVE-2009-0028",
         "The exit signal of a child is dropped for SIGCHLD if its parent has executed a program since, which the kernel\n"
         "sees by a count of execs. A sibling made with CLONE_PARENT was given the count of its maker instead of that of\n"
         "the parent: when both had executed as often, a user's process could kill the set-user-ID program beside it.",
         _clone_parent,
-        mutation=(Patch("kernel.fork:_link_task", "p.parent_exec_id = current.parent_exec_id",
-                        "p.parent_exec_id = current.self_exec_id"),),
+        mutation=(
+            Patch(
+                "kernel.fork:_link_task",
+                "p.parent_exec_id = current.parent_exec_id",
+                "p.parent_exec_id = current.self_exec_id",
+            ),
+        ),
         programs={"/bin/sibling": _fatal_sibling, "/bin/service": _service},
     ),
     Lab(
-        "exit-signal-setuid", 2009, "Root's program, at its end, sends the exit signal that a user has chosen",
+        "exit-signal-setuid",
+        2009,
+        "Root's program, at its end, sends the exit signal that a user has chosen",
         "432870dab85a, CVE-2009-1337",
         "A child that has executed another program falls back to SIGCHLD; but not if it had CAP_KILL. So a user started\n"
         "a child with SIGKILL as its exit signal, let it execute any program that is set-user-ID root, executed another\n"
         "one itself, and the first one's end killed the second.",
         _exit_signal,
         mutation=(
-            Patch("kernel.exit:_drop_special_exit_signal",
-                  "and (tsk.parent_exec_id != tsk.real_parent.self_exec_id or tsk.self_exec_id != tsk.parent_exec_id)",
-                  "and (tsk.parent_exec_id != tsk.real_parent.self_exec_id or tsk.self_exec_id != tsk.parent_exec_id)\n"
-                  "        and not tsk.cred.cap_effective >> 5 & 1  # CAP_KILL"),
+            Patch(
+                "kernel.exit:_drop_special_exit_signal",
+                "and (tsk.parent_exec_id != tsk.real_parent.self_exec_id or tsk.self_exec_id != tsk.parent_exec_id)",
+                "and (tsk.parent_exec_id != tsk.real_parent.self_exec_id or tsk.self_exec_id != tsk.parent_exec_id)\n"
+                "        and not tsk.cred.cap_effective >> 5 & 1  # CAP_KILL",
+            ),
         ),
         programs={"/bin/short": _short_root, "/bin/service": _service},
     ),
     Lab(
-        "clear-tid-exec", 2009, "The kernel writes a zero into the memory of a program that never asked for it",
+        "sibling-signal",
+        2012,
+        "A child without rights kills its root parent, by a sibling that ends",
+        "5f8aadd8b996",
+        "With CLONE_PARENT a process makes a sibling, and says with which signal that one's end is told to the parent of\n"
+        "both. A parent that lets its child become a user, without an exec, as programs that separate privileges do,\n"
+        "could be sent SIGKILL. Since 3.3 the signal is the one that the maker itself was born with.",
+        _sibling_signal,
+        in_32=True,
+        mutation=(
+            Patch(
+                "kernel.fork:_init_identity",
+                "p.exit_signal = -1 if clone_flags & CLONE_THREAD else clone_flags & CSIGNAL",
+                "p.exit_signal = -1 if clone_flags & CLONE_THREAD else clone_flags & CSIGNAL\n"
+                "    if clone_flags & CLONE_PARENT:\n"
+                "        p.exit_signal = current.group_leader.exit_signal",
+            ),
+        ),
+    ),
+    Lab(
+        "clear-tid-exec",
+        2009,
+        "The kernel writes a zero into the memory of a program that never asked for it",
         "9c8a8228d082, CVE-2009-2848",
         "A thread's end clears a word for whoever joins it. Exec kept the address when nobody shared the old memory, and\n"
         "the end of the new program wrote there if it shared its own: anything at that address became 0.",
         _cleartid,
         mutation=(
-            Patch("kernel.fork_mm:mm_release",
-                  "        except LinuxError:\n"
-                  "            pass  # a bad address harms only the program that gave it\n"
-                  "    current.clear_child_tid = 0\n",
-                  "        except LinuxError:\n"
-                  "            pass\n"
-                  "        current.clear_child_tid = 0\n"),
+            Patch(
+                "kernel.fork_mm:mm_release",
+                "        except LinuxError:\n"
+                "            pass  # a bad address harms only the program that gave it\n"
+                "    current.clear_child_tid = 0\n",
+                "        except LinuxError:\n            pass\n        current.clear_child_tid = 0\n",
+            ),
         ),
         programs={"/bin/next": _cleartid_next},
     ),
     Lab(
-        "restorer-exec", 2013, "Where handlers return to is told to the next program", "2ca39528c01a, CVE-2013-0914",
+        "restorer-exec",
+        2013,
+        "Where handlers return to is told to the next program",
+        "2ca39528c01a, CVE-2013-0914",
         "Exec resets handlers, flags and masks, but not sa_restorer, the address of the code that ends a handler. The new\n"
         "program can ask for it, and knows where the old one had its libraries: of use to who attacks a program whose\n"
         "addresses are random.",
-        _restorer, in_32=True, until="3.2.41",
+        _restorer,
+        in_32=True,
+        until="3.2.41",
         mutation=(Patch("kernel.signal_queue:_flushed", "if ka.restorer:", "if False:"),),
         programs={"/bin/next": _restorer_next},
     ),
     Lab(
-        "exec-id-wrap", 2020, "A count of execs comes round, and a user's signal reaches root's program",
+        "exec-id-wrap",
+        2020,
+        "A count of execs comes round, and a user's signal reaches root's program",
         "d1e7fd6462ca, CVE-2020-12826",
         "The count that tells whether a parent has executed a program since has 32 bits in 3.2. Who executes 2**32\n"
         "programs, the last one root's, has the count that a child born at the beginning remembers. In both kernels here\n"
         "it has 2 bits, so that four execs do it; in the mended one it has 64, which nobody exhausts.",
-        _exec_id, in_32=True,
+        _exec_id,
+        in_32=True,
         points=(Patch("fs.exec:setup_new_exec", "& 0xFFFFFFFF", "& 3"),),
         mutation=(Patch("fs.exec:setup_new_exec", "& 3", "& 0xFFFFFFFFFFFFFFFF"),),
         programs={"/bin/again": _wrapping_service, "/bin/service": _service},

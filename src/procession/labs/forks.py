@@ -118,7 +118,10 @@ async def _reused(linux: Sys) -> None:
 
 LABS: Final = (
     Lab(
-        "kill-escape", 2006, "A thread that is just being made escapes its process's SIGKILL", "3f17da699431",
+        "kill-escape",
+        2006,
+        "A thread that is just being made escapes its process's SIGKILL",
+        "3f17da699431",
         "Fork looked for a pending SIGKILL, and put the new thread into the process's list later, under another lock. A\n"
         "SIGKILL between the two reached all threads but this one. It lived on in a dead process, whose parent waited\n"
         "for ever. Since then both are one critical section. Fork here may lose its CPU while it copies.",
@@ -127,32 +130,49 @@ LABS: Final = (
         mutation=(Patch("kernel.fork:_link_task", "if current.ti_flags & TIF_SIGPENDING:", "if False:"),),
     ),
     Lab(
-        "fork-restarts", 2018, "Fork begins anew for each signal, and never ends", "c3ad2c3b02e9, 924de3b8c941",
+        "fork-restarts",
+        2018,
+        "Fork begins anew for each signal, and never ends",
+        "c3ad2c3b02e9, 924de3b8c941",
         "A signal that comes during fork makes it undo all and begin anew, so that a signal to a process group reaches\n"
         "parent and child. A process whose copy takes longer than its timer's period is never copied. Since 4.19 only\n"
         "fatal signals do that, and a new thread joins a stop that is under way. The copy takes 50 ms here, the\n"
         "timer's period is 10 ms.",
-        _restarts, in_32=True,
+        _restarts,
+        in_32=True,
         points=IN_FORK,
         mutation=(
-            Patch("kernel.fork:_link_task", "if current.ti_flags & TIF_SIGPENDING:",
-                  "if current.pending.signal >> 8 & 1:  # SIGKILL"),
+            Patch(
+                "kernel.fork:_link_task",
+                "if current.ti_flags & TIF_SIGPENDING:",
+                "if current.pending.signal >> 8 & 1:  # SIGKILL",
+            ),
         ),
     ),
     Lab(
-        "start-time", 2019, "A process's start is older than its number, and can be forged", "7b5585136713, CVE-2019-6133",
+        "start-time",
+        2019,
+        "A process's start is older than its number, and can be forged",
+        "7b5585136713, CVE-2019-6133",
         "Number and start time together are taken for a process's identity, by polkit for one. Fork notes the start at\n"
         "its beginning and takes the number at its end: who makes a fork last can be given a number later, with a\n"
         "start as old as that of its former owner. The program sees a later number with an earlier start.",
-        _forged_start, in_32=True,
+        _forged_start,
+        in_32=True,
         points=IN_FORK,
         mutation=(
-            Patch("kernel.fork:_link_task", "    assert current.sighand is not None\n",
-                  "    p.start_time = p.real_start_time = k.clock.now_ns\n    assert current.sighand is not None\n"),
+            Patch(
+                "kernel.fork:_link_task",
+                "    assert current.sighand is not None\n",
+                "    p.start_time = p.real_start_time = k.clock.now_ns\n    assert current.sighand is not None\n",
+            ),
         ),
     ),
     Lab(
-        "pid-reuse", 2010, "The number of a process that has just ended is given out again at once", "5fdee8c4a5e1",
+        "pid-reuse",
+        2010,
+        "The number of a process that has just ended is given out again at once",
+        "5fdee8c4a5e1",
         "Who takes a number notes it as the last one given out. Two that did so at the same time could note them in the\n"
         "wrong order: the last number went back, and the next child was given the one that had just been freed. Since\n"
         "then the last number is only moved forwards. The look-up may lose its CPU here before it notes the number.",
@@ -163,12 +183,17 @@ LABS: Final = (
             Patch("kernel.pid:alloc_pid", "def alloc_pid(", "async def alloc_pid("),
             Patch("kernel.pid:alloc_pid", "alloc_pidmap(k", "await alloc_pidmap(k"),
             Patch("kernel.pid:alloc_pidmap", "def alloc_pidmap(", "async def alloc_pidmap("),
-            Patch("kernel.pid:alloc_pidmap", "            ns.last_pid = found\n",
-                  "            from procession.labs import points\n"
-                  "            await points.may_lose_cpu(k.current)\n"
-                  "            if (ns.last_pid + 1 - nr) % k.pid_max < found + 1 - nr:  # pid_before()\n"
-                  "                ns.last_pid = found\n"),
+            Patch(
+                "kernel.pid:alloc_pidmap",
+                "            ns.last_pid = found\n",
+                "            from procession.labs import points\n"
+                "            await points.may_lose_cpu(k.current)\n"
+                "            if (ns.last_pid + 1 - nr) % k.pid_max < found + 1 - nr:  # pid_before()\n"
+                "                ns.last_pid = found\n",
+            ),
         ),
-        mutation=(Patch("kernel.pid:alloc_pidmap", "if (ns.last_pid + 1 - nr) % k.pid_max < found + 1 - nr:", "if True:"),),
+        mutation=(
+            Patch("kernel.pid:alloc_pidmap", "if (ns.last_pid + 1 - nr) % k.pid_max < found + 1 - nr:", "if True:"),
+        ),
     ),
 )

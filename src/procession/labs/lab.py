@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from procession import _build
+from procession.boot import Machine
+from procession.hw.chooser import Choice
+from procession.include.linux.bug import KernelBug, KernelPanic
+from procession.kernel.entry import Deadlock
 from procession.labs.patch import Patch, patched
-
-if TYPE_CHECKING:
-    from procession.boot import Machine
-    from procession.hw.chooser import Choice
 
 __all__ = ("RIGHT", "WRONG", "Lab", "Outcome", "Program")
 
@@ -20,6 +19,7 @@ Program = Callable[[Any], Awaitable[Any]]
 # How a program's line begins in which it says what it has seen.
 RIGHT: Final = "right: "
 WRONG: Final = "wrong: "
+RUNS: Final = 1000  # how many orders are tried
 
 
 class Outcome(NamedTuple):
@@ -42,8 +42,7 @@ class Lab(NamedTuple):
     in_32: whether 3.2 has it; then mutation mends it, else mutation brings it back.  until: the first 3.2.N without it.
     text: what happened, and what the program does.  program: runs inside and says RIGHT or WRONG.
     programs: others, by path.  points: changes in both kernels: where a task may lose its CPU or sleep in the midst of
-    a call, which here are atomic up to their sleeps.  schedule: the seed, or the choices, that show it.
-    machine: further arguments of Machine.
+    a call, which here are atomic up to their sleeps.
     """
 
     name: str
@@ -57,8 +56,6 @@ class Lab(NamedTuple):
     mutation: tuple[Patch, ...] = ()
     points: tuple[Patch, ...] = ()
     programs: Mapping[str, Program] = {}
-    schedule: int | tuple[Choice, ...] = 0
-    machine: Mapping[str, Any] = {}
 
     @contextmanager
     def kernel(self, *, broken: bool) -> Iterator[None]:
@@ -71,25 +68,29 @@ class Lab(NamedTuple):
 
     def run(self, *, broken: bool, seed: int = 0, choices: Sequence[Choice] | None = None) -> Outcome:
         """Run the program once; with a seed, or choices, in another order than 3.2's own."""
-        _build.pick_pure("procession.labs")
-        from procession.boot import Machine  # noqa: PLC0415 -- whoever lists the labs needs none
-
         with self.kernel(broken=broken):
-            machine = Machine(programs=self.programs, seed=seed, choices=choices, check=False, **self.machine)
-            return _run(machine, self.program)
+            return _run(Machine(programs=self.programs, seed=seed, choices=choices), self.program)
 
-    def show(self) -> Outcome:
-        """Run the kernel with the fault in the order that shows it."""
-        if isinstance(self.schedule, int):
-            return self.run(broken=True, seed=self.schedule)
-        return self.run(broken=True, choices=self.schedule)
+    def search(self, *, broken: bool, runs: int = RUNS) -> tuple[Outcome, int]:
+        """Run it in 3.2's own order, then in others, until something goes wrong.
+
+        Returns the last outcome, and how many runs it took.
+        """
+        for seed in range(runs):
+            outcome = self.run(broken=broken, seed=seed)
+            if outcome.wrong:
+                return outcome, seed + 1
+        return outcome, runs
+
+    def mended(self) -> str:
+        """Return when it was mended, as far as 3.2 is concerned."""
+        if not self.in_32:
+            return f"3.{self.until[2:]}" if self.until else "before 3.2"
+        return f"3.2 has it, until {self.until}" if self.until else "3.2 has it"
 
 
 def _run(machine: Machine, program: Program) -> Outcome:
     """Run to the end, which may be the kernel's."""
-    from procession.include.linux.bug import KernelBug, KernelPanic  # noqa: PLC0415 -- as above
-    from procession.kernel.entry import Deadlock  # noqa: PLC0415
-
     failed = ""
     try:
         machine.run(program)

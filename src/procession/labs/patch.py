@@ -15,8 +15,6 @@ from textwrap import dedent
 from types import CodeType, FunctionType
 from typing import Final, NamedTuple
 
-from procession import _build
-
 __all__ = ("Patch", "patched")
 
 _FLAGS: Final = __future__.annotations.compiler_flag
@@ -46,9 +44,8 @@ class Patch(NamedTuple):
 def patched(patches: Sequence[Patch]) -> Iterator[None]:
     """Exchange these lines for as long as the block lasts, for all who call these functions.
 
-    Raises LookupError if the lines are not there, ImportError in a compiled build.
+    Raises LookupError if the lines are not there.
     """
-    _build.pick_pure("procession.labs")
     with ExitStack() as undo:
         for where in dict.fromkeys(patch.where for patch in patches):
             function = _function(where)

@@ -150,76 +150,103 @@ async def _mem(linux: Sys) -> None:
 
 LABS: Final = (
     Lab(
-        "forged-sender", 2011, "A program says of its signal that init has sent it", "da48524eb206, CVE-2011-1182",
+        "forged-sender",
+        2011,
+        "A program says of its signal that init has sent it",
+        "da48524eb206, CVE-2011-1182",
         "rt_sigqueueinfo takes a whole siginfo from the program. Codes of the kernel's own were refused, but not SI_TKILL,\n"
         "which tgkill uses: whoever trusted such a signal's si_pid and si_uid could be told anything.",
         _forged,
         mutation=(
-            Patch("kernel.signal_syscalls:_check_user_code", "if info.code >= 0 or info.code == SI_TKILL:",
-                  "if info.code >= 0:"),
+            Patch(
+                "kernel.signal_syscalls:_check_user_code",
+                "if info.code >= 0 or info.code == SI_TKILL:",
+                "if info.code >= 0:",
+            ),
         ),
     ),
     Lab(
-        "setuid-nproc", 2011, "setuid fails for a user with many processes, and the caller stays root", "72fa59970f86",
+        "setuid-nproc",
+        2011,
+        "setuid fails for a user with many processes, and the caller stays root",
+        "72fa59970f86",
         "setuid could fail with EAGAIN when the new user had as many processes as RLIMIT_NPROC lets it have. Programs\n"
         "that run as root do not expect setuid to fail, and did the user's work as root. Since 3.1 the next exec fails.",
         _nproc,
         mutation=(
-            Patch("kernel.sys_ids:set_user", "current.flags |= PF_NPROC_EXCEEDED",
-                  'raise LinuxError(Errno.EAGAIN, "RLIMIT_NPROC")'),
+            Patch(
+                "kernel.sys_ids:set_user",
+                "current.flags |= PF_NPROC_EXCEEDED",
+                'raise LinuxError(Errno.EAGAIN, "RLIMIT_NPROC")',
+            ),
         ),
     ),
     Lab(
-        "exec-chown", 2015, "A user's set-user-ID program that is given to root is executed as root",
+        "exec-chown",
+        2015,
+        "A user's set-user-ID program that is given to root is executed as root",
         "8b01fc86b9f4, CVE-2015-3339",
         "Exec reads the mode and the owner of a file one after the other. A chown to root between the two, which takes\n"
         "the set-user-ID bit away, is seen half: the bit is that of before, the owner is root. Since then both are read\n"
         "under the inode's lock. Exec may lose its CPU between them here.",
-        _chown, in_32=True,
+        _chown,
+        in_32=True,
         points=(
             Patch("fs.exec:prepare_binprm", "exec_cred.bprm_fill_uid(", "await exec_cred.bprm_fill_uid("),
             Patch("fs.exec_cred:bprm_fill_uid", "def bprm_fill_uid(", "async def bprm_fill_uid("),
-            Patch("fs.exec_cred:bprm_fill_uid", "    mode = inode.i_mode\n",
-                  "    from procession.labs import points\n"
-                  "    mode = inode.i_mode\n"
-                  "    await points.may_lose_cpu(current)\n"
-                  "    uid, gid = inode.i_uid, inode.i_gid\n"),
+            Patch(
+                "fs.exec_cred:bprm_fill_uid",
+                "    mode = inode.i_mode\n",
+                "    from procession.labs import points\n"
+                "    mode = inode.i_mode\n"
+                "    await points.may_lose_cpu(current)\n"
+                "    uid, gid = inode.i_uid, inode.i_gid\n",
+            ),
             Patch("fs.exec_cred:bprm_fill_uid", "new.euid = inode.i_uid", "new.euid = uid"),
             Patch("fs.exec_cred:bprm_fill_uid", "new.egid = inode.i_gid", "new.egid = gid"),
         ),
         mutation=(
-            Patch("fs.exec_cred:bprm_fill_uid",
-                  "    await points.may_lose_cpu(current)\n    uid, gid = inode.i_uid, inode.i_gid\n",
-                  "    uid, gid = inode.i_uid, inode.i_gid\n    await points.may_lose_cpu(current)\n"),
+            Patch(
+                "fs.exec_cred:bprm_fill_uid",
+                "    await points.may_lose_cpu(current)\n    uid, gid = inode.i_uid, inode.i_gid\n",
+                "    uid, gid = inode.i_uid, inode.i_gid\n    await points.may_lose_cpu(current)\n",
+            ),
         ),
         programs={"/bin/tool": _tool},
     ),
     Lab(
-        "proc-mem", 2012, "Root's program writes an attacker's text over its own code", "e268337dfe26, CVE-2012-0056",
+        "proc-mem",
+        2012,
+        "Root's program writes an attacker's text over its own code",
+        "e268337dfe26, CVE-2012-0056",
         "/proc/PID/mem looked at every access whether it was one's own memory, and whether one had executed as many\n"
         "programs as who opened the file. An attacker opened it in a child that had executed once, made it the\n"
         "standard error of a set-user-ID program that it executed itself, and let that one complain. 3.2.0 and 3.2.1\n"
         "have it; from 3.2.2 on, and so here, the file is the memory that was there when it was opened.",
-        _mem, until="3.2.2",
+        _mem,
+        until="3.2.2",
         mutation=(
-            Patch("fs.proc.mem:MemInode.open",
-                  "    mm = fork_mm.get_task_mm(task)\n"
-                  "    if (\n"
-                  "        mm is not None\n"
-                  "        and mm is not current.mm\n"
-                  "        and not ptrace_access.ptrace_may_access(current, task, ptrace_access.PTRACE_MODE_ATTACH)\n"
-                  "    ):\n"
-                  "        fork_mm.mmput(current.kernel, mm)\n"
-                  '        raise LinuxError(Errno.EACCES, "not to be traced by the opener")\n'
-                  "    out = MemFile(path, flags, mode)\n"
-                  "    out.mm = mm\n",
-                  "    out = MemFile(path, flags, mode)\n"
-                  "    out.private_data = current.self_exec_id\n"),
-            Patch("fs.proc.mem:MemFile._transfer",
-                  "    mm = self.mm\n    if mm is None:\n        return 0\n",
-                  "    if self.inode.task() is not current or self.private_data != current.self_exec_id:\n"
-                  '        raise LinuxError(Errno.EPERM, "not its own memory")\n'
-                  "    mm = current.mm\n"),
+            Patch(
+                "fs.proc.mem:MemInode.open",
+                "    mm = fork_mm.get_task_mm(task)\n"
+                "    if (\n"
+                "        mm is not None\n"
+                "        and mm is not current.mm\n"
+                "        and not ptrace_access.ptrace_may_access(current, task, ptrace_access.PTRACE_MODE_ATTACH)\n"
+                "    ):\n"
+                "        fork_mm.mmput(current.kernel, mm)\n"
+                '        raise LinuxError(Errno.EACCES, "not to be traced by the opener")\n'
+                "    out = MemFile(path, flags, mode)\n"
+                "    out.mm = mm\n",
+                "    out = MemFile(path, flags, mode)\n    out.private_data = current.self_exec_id\n",
+            ),
+            Patch(
+                "fs.proc.mem:MemFile._transfer",
+                "    mm = self.mm\n    if mm is None:\n        return 0\n",
+                "    if self.inode.task() is not current or self.private_data != current.self_exec_id:\n"
+                '        raise LinuxError(Errno.EPERM, "not its own memory")\n'
+                "    mm = current.mm\n",
+            ),
         ),
         programs={"/bin/attacker": _attacker, "/bin/opener": _opener, "/bin/su": _su},
     ),
