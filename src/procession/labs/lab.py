@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from procession.boot import Machine
-from procession.hw.chooser import Choice
+from procession.hw.chooser import SLICE_ENDS, Choice, Provider
 from procession.include.linux.bug import KernelBug, KernelPanic
 from procession.kernel.entry import Deadlock
 from procession.labs.patch import Patch, patched
@@ -33,6 +33,27 @@ class Outcome(NamedTuple):
     right: str
     choices: tuple[Choice, ...]
     output: str
+
+
+class Deviating(Provider):
+    """3.2's own choices but for some of those of who runs: (number of the question, answer) each."""
+
+    def __init__(self, order: tuple[tuple[int, int], ...]) -> None:
+        self._order = order
+        self._answers = dict(order)
+        self._asked: dict[int, int] = {}
+
+    def decide(self, number: int, kind: str, candidates: Sequence[int]) -> int:
+        """Return the first, but where it deviates."""
+        if kind == SLICE_ENDS:
+            return 0
+        self._asked[number] = len(candidates)
+        return self._answers.get(number, 0)
+
+    def longer(self) -> list[tuple[tuple[int, int], ...]]:
+        """Return the orders that deviate in one more question, behind those in which this one does."""
+        last = self._order[-1][0] if self._order else 0
+        return [(*self._order, (nr, answer)) for nr, n in self._asked.items() if nr > last for answer in range(1, n)]
 
 
 class Lab(NamedTuple):
@@ -66,21 +87,29 @@ class Lab(NamedTuple):
         with patched(self.points + (self.mutation if broken != self.in_32 else ())):
             yield
 
-    def run(self, *, broken: bool, seed: int = 0, choices: Sequence[Choice] | None = None) -> Outcome:
+    def run(self, *, broken: bool, seed: int = 0, choices: Sequence[Choice] | Provider | None = None) -> Outcome:
         """Run the program once; with a seed, or choices, in another order than 3.2's own."""
         with self.kernel(broken=broken):
             return _run(Machine(programs=self.programs, seed=seed, choices=choices), self.program)
 
-    def search(self, *, broken: bool, runs: int = RUNS) -> tuple[Outcome, int]:
-        """Run it in 3.2's own order, then in others, until something goes wrong.
+    def search(self, *, broken: bool, deviations: int = 2, runs: int = RUNS) -> tuple[Outcome, int]:
+        """Run it in 3.2's own order, then in orders that differ in 1, 2, … choices, until something goes wrong.
 
         Returns the last outcome, and how many runs it took.
         """
-        for seed in range(runs):
-            outcome = self.run(broken=broken, seed=seed)
-            if outcome.wrong:
-                return outcome, seed + 1
-        return outcome, runs
+        tried = 0
+        orders: list[tuple[tuple[int, int], ...]] = [()]
+        for _ in range(deviations + 1):
+            more = []
+            for order in orders:
+                provider = Deviating(order)
+                outcome = self.run(broken=broken, choices=provider)
+                tried += 1
+                if outcome.wrong or tried == runs:
+                    return outcome, tried
+                more += provider.longer()
+            orders = more
+        return outcome, tried
 
     def mended(self) -> str:
         """Return when it was mended, as far as 3.2 is concerned."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
+from procession.hw.chooser import GOES_ON
 from procession.include.linux.bug import bug_on
 from procession.include.linux.sched import (
     TASK_TRACED_BIT,
     TASK_UNINTERRUPTIBLE,
     TASK_WAKEKILL,
-    TIF_NEED_RESCHED,
     set_task_state,
 )
 from procession.include.linux.signal import SIGKILL_MASK
@@ -33,12 +33,17 @@ COPY_NS: Final = 50_000_000  # and that is how long
 
 
 async def may_lose_cpu(current: Task) -> None:
-    """Ask whether somebody else shall run here, as behind a system call."""
+    """Ask whether somebody else shall run here; unlike behind a system call also if current has only just begun."""
     k = current.kernel
-    if k.chooser.active and current.mm is not None:
-        sched_choose.choose_after_trap(k.sched.runqueues[current.cpu], current)
-        if current.ti_flags & TIF_NEED_RESCHED:
-            await sched.schedule(current, "may_lose_cpu")
+    if not k.chooser.active or current.mm is None:
+        return
+    se = current.se
+    rivals = sched_choose._rivals(current) if sched_choose._has_company(current) else []
+    candidates = [se, *rivals]
+    answer = k.chooser.choose(GOES_ON, [sched_choose._leader(candidate) for candidate in candidates])
+    if answer:
+        sched_choose._run_next(candidates[answer])
+        await sched.schedule(current, "may_lose_cpu")
 
 
 async def wait_for_memory(current: Task) -> None:

@@ -69,26 +69,31 @@ async def _reader(linux: Sys, reader: int) -> int:
     return 3
 
 
-async def _tracer(linux: Sys, pid: int, ready: int, go: int) -> None:
+NOON_NS: Final = 20_000_000  # when the child ends; its parent comes to wait for it while it does
+
+
+async def _ends_at_noon(linux: Sys) -> int:
+    await linux.clock_nanosleep(linux.CLOCK_MONOTONIC, linux.TIMER_ABSTIME, NOON_NS)
+    return 3
+
+
+async def _tracer(linux: Sys, pid: int) -> None:
     await linux.ptrace(PTRACE_SEIZE, pid, 0, PTRACE_SEIZE_DEVEL)
-    await linux.write(ready, b"!")
-    await linux.write(go, b"!")
     await linux.waitpid(pid, linux.WALL)
 
 
 async def _zombie_twice(linux: Sys) -> None:
-    ready, is_ready = await linux.pipe()
-    going, go = await linux.pipe()
-    pid = await linux.clone(_reader, going)
-    tracer = await linux.clone(_tracer, pid, is_ready, go)
-    await linux.read(ready, 1)
+    await linux.prctl(linux.PR_SET_TIMERSLACK, 1)
+    pid = await linux.clone(_ends_at_noon)
+    await linux.clone(_tracer, pid)
+    await linux.clock_nanosleep(linux.CLOCK_MONOTONIC, linux.TIMER_ABSTIME, NOON_NS + 10_000)
     try:
         await linux.waitpid(pid)
     except ChildProcessError:
         await linux.print("wrong: a parent is told that it has no child, while its child is a zombie")
     else:
         await linux.print("right: the parent has waited for its child")
-    await linux.waitpid(tracer)
+    await linux.wait()
 
 
 async def _middle(linux: Sys, going: int, number: int, leaving: int) -> None:
