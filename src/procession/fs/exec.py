@@ -229,6 +229,7 @@ async def flush_old_exec(current: Task, bprm: LinuxBinprm) -> None:
     await exec_mm.de_thread(current)
     assert bprm.mm is not None
     exec_mm.set_mm_exe_file(bprm.mm, bprm.file)
+    exec_mm.acct_arg_size(current, bprm, 0)
     exec_mm.exec_mmap(current, bprm.mm)
     bprm.mm = None  # it is current's now
     current.flags &= ~(PF_RANDOMIZE | PF_KTHREAD)

@@ -150,6 +150,7 @@ def _make(k: Kernel, name: str, nr: int) -> Task:
     saved = parent.thread
     thread = kthread.KthreadThread(_worker_life if worker is not None else _sleeper_life, worker or kind.wchan)
     parent.thread = thread
+    signal_queue.ignore_signals(parent)  # as it does first of all, if it has run already
     k.init_pid_ns.last_pid = nr - 1
     try:
         p = fork.copy_process(parent, _CLONE, 0, 0, 0)

@@ -239,6 +239,38 @@ async def _restorer(linux: Sys) -> None:
     await linux.execve("/bin/next", ["next"])
 
 
+# Memory that nobody seems to have.
+
+
+async def _innocent(linux: Sys) -> None:
+    start = await linux.mmap(length=2 << 20)
+    for page in range(512):
+        await linux.poke(start + page * 4096, b"!")
+    await linux.pause()
+
+
+async def _wasteful(linux: Sys) -> None:
+    await linux.setrlimit(linux.RLIMIT_STACK, (1 << 40, 1 << 40))
+    await linux.execve("/bin/next", [b"x" * 131000] * 48)
+
+
+async def _arguments(linux: Sys) -> None:
+    await linux.write_file("/proc/sys/vm/overcommit_memory", "1")
+    innocent = await linux.clone(_innocent)
+    await linux.sleep(0.1)
+    wasteful = await linux.clone(_wasteful)
+    await linux.waitpid(wasteful)
+    if (await linux.waitpid(innocent, linux.WNOHANG))[0]:
+        await linux.print("wrong: the OOM killer has taken a process that was not to blame")
+    else:
+        await linux.print("right: the OOM killer has taken the one whose arguments fill the memory")
+        await linux.kill(innocent, linux.SIGKILL)
+
+
+async def _nothing(linux: Sys) -> None:
+    pass
+
+
 LABS: Final = (
     Lab(
         "exec-itimer",
@@ -348,6 +380,19 @@ LABS: Final = (
                 "        p.exit_signal = current.group_leader.exit_signal",
             ),
         ),
+    ),
+    Lab(
+        "exec-oom",
+        2010,
+        "The OOM killer does not see who fills the memory with an exec's arguments",
+        "3c77f8457221, CVE-2010-4243",
+        "Arguments and environment, up to a quarter of the stack's limit, lie in the new program's memory, which is\n"
+        "nobody's until the old one is given up. The OOM killer looked at what processes have, and took one after the\n"
+        "other of those who were not to blame. Since then these pages count as the old memory's.",
+        _arguments,
+        mutation=(Patch("fs.exec_mm:acct_arg_size", "if mm is not None:", "if False:"),),
+        programs={"/bin/next": _nothing},
+        memory=8 << 20,
     ),
     Lab(
         "clear-tid-exec",

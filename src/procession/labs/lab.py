@@ -77,6 +77,7 @@ class Lab(NamedTuple):
     mutation: tuple[Patch, ...] = ()
     points: tuple[Patch, ...] = ()
     programs: Mapping[str, Program] = {}
+    memory: int = 1 << 30
 
     @contextmanager
     def kernel(self, *, broken: bool) -> Iterator[None]:
@@ -90,7 +91,7 @@ class Lab(NamedTuple):
     def run(self, *, broken: bool, seed: int = 0, choices: Sequence[Choice] | Provider | None = None) -> Outcome:
         """Run the program once; with a seed, or choices, in another order than 3.2's own."""
         with self.kernel(broken=broken):
-            return _run(Machine(programs=self.programs, seed=seed, choices=choices), self.program)
+            return _run(Machine(programs=self.programs, memory=self.memory, seed=seed, choices=choices, check=False), self.program)
 
     def search(self, *, broken: bool, deviations: int = 2, runs: int = RUNS) -> tuple[Outcome, int]:
         """Run it in 3.2's own order, then in orders that differ in 1, 2, … choices, until something goes wrong.
