@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from procession.arch.python.forgotten import NeverAwaitedWarning
     from procession.arch.python.sys import Sys
     from procession.boot import Kernel, Machine
+    from procession.explorer import explore
     from procession.hw.chooser import ReplayError
     from procession.include.linux.bug import KernelBug, KernelPanic
     from procession.include.linux.errno import Errno, LinuxError
@@ -40,6 +41,7 @@ __all__ = (
     "Sig",
     "SleepInterrupted",
     "Sys",
+    "explore",
     "pick_pure",
 )
 
@@ -59,6 +61,7 @@ _HOME: Final = {
     "KernelBug": "include.linux.bug",
     "KernelPanic": "include.linux.bug",
     "ReplayError": "hw.chooser",
+    "explore": "explorer",
 }
 
 

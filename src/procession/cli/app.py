@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from procession.cli import commands, upkeep
+from procession.cli import commands, explore, upkeep
 from procession.cli.strace_command import StraceCommand, asked_in
 from procession.cli.words import (
     BROKEN,
@@ -170,7 +170,8 @@ Realtime = Annotated[
     ),
 ]
 Recorded = Annotated[
-    Path, typer.Argument(metavar="TRACE", help="What `procession run --trace TRACE` has written.", parser=file_name)
+    Path,
+    typer.Argument(metavar="TRACE|TOKEN", help="What `procession run --trace TRACE` has written.", parser=file_name),
 ]
 
 
@@ -351,8 +352,15 @@ def replay(
     root: Annotated[
         Path | None, typer.Option(metavar="DIR|ARCHIVE", help="What is now where its --root was.", parser=file_name)
     ] = None,
+    strace: Annotated[bool, typer.Option("--strace", help="Of a token's run: print every system call.")] = False,
+    tree: Annotated[bool, typer.Option("--tree", help="Of a token's run: print the life of every process.")] = False,
 ) -> None:
-    """Run a recorded run again, and compare the two; with --until, stop at an event and show the processes there."""
+    """Run a recorded run again, and compare the two; with --until, stop at an event and show the processes there.
+
+    A token of `procession explore` in the file's place brings that very run back.
+    """
+    if str(trace).startswith("px1."):
+        explore.replay_token(str(trace), strace=strace, tree=tree)
     commands.replay(trace, until, show, root)
 
 
@@ -377,4 +385,5 @@ def lab(
     labs(name, broken=broken or not fixed, fixed=fixed or not broken, source=show)
 
 
+explore.add_to(app)
 upkeep.add_to(app)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from procession.tools.fault_inject import FaultSpec, Injector
     from procession.tools.tree import ProcessTree
 
-__all__ = ("replay", "run", "strace", "syscalls", "version")
+__all__ = ("directory", "environment", "print_tree", "replay", "run", "strace", "syscalls", "version")
 
 # Arguments of Machine that have the names of options.
 _OPTIONS: Final = ("cpus: ", "hostname: ", "memory: ", "seed: ")
@@ -44,7 +44,7 @@ def _bytes(text: str) -> int:
     return int(number) * (unit or 1)
 
 
-def _environment(pairs: Sequence[str], file: Path | None, *, tty: bool) -> dict[str, str]:
+def environment(pairs: Sequence[str], file: Path | None, *, tty: bool) -> dict[str, str]:
     """Return the variables that docker would give: PATH, TERM at a terminal, and those that were asked for.
 
     HOME, USER, LOGNAME and SHELL come from the root's /etc/passwd, where these do not name them.
@@ -76,7 +76,7 @@ def _env_lines(file: Path) -> list[str]:
     return [line for line in map(str.lstrip, lines) if line and not line.startswith("#")]
 
 
-def _directory(cwd: str | None, root: Path) -> str:
+def directory(cwd: str | None, root: Path) -> str:
     """Return where the program starts: where the user is, if the root is all that he sees, else /."""
     if cwd == "":
         fail("--cwd '': the name of a directory expected")
@@ -237,8 +237,8 @@ def _checked(program: list[str], start: _Start, root: Path, *, tty: bool = False
     """Return what the program is given; what cannot be is the user's one line, and no file is made or cut off yet."""
     from procession.boot import make_command
 
-    env = _environment(start.env, start.env_file, tty=tty)
-    cwd = _directory(start.cwd, root)
+    env = environment(start.env, start.env_file, tty=tty)
+    cwd = directory(start.cwd, root)
     try:
         make_command(program, (), env, cwd, user=start.user)
     except ValueError as error:
@@ -368,7 +368,7 @@ def run(
     with SIGNALS.caught(), at_the_terminal, _recorded(machine, trace, fail or ""):
         result = _execute(machine, program, start, checked, quiet=tty or strace)
     if lives is not None:
-        _print_tree(lives)
+        print_tree(lives)
     if unsupported:
         _print_unsupported(machine)
     if injector is not None:
@@ -430,7 +430,7 @@ def _recorded(machine: Machine, trace: Path | None, fail: str) -> Iterator[None]
         yield
 
 
-def _print_tree(lives: ProcessTree) -> None:
+def print_tree(lives: ProcessTree) -> None:
     show(lives.render(), stderr=True, fold=False)
 
 

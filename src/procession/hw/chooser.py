@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 import hashlib
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 __all__ = (
     "CPU_GOES_ON",
     "CPU_MOVES",
+    "GOES_FIRST",
     "GOES_ON",
+    "IS_REAPED",
     "MAX_SEED",
     "RUNS_FIRST",
     "RUNS_NEXT",
@@ -29,6 +31,7 @@ __all__ = (
     "Provider",
     "Recorded",
     "ReplayError",
+    "RunEnded",
     "Seeded",
 )
 
@@ -39,6 +42,8 @@ RUNS_FIRST: Final = "runs first"  # threads: who was forked from, and who was bo
 SLICE_ENDS: Final = "slice ends after"  # nanoseconds
 WAKES_FIRST: Final = "wakes first"  # threads
 TAKES_SIGNAL: Final = "takes the signal"  # threads
+GOES_FIRST: Final = "goes first"  # threads: who is about to make a call, and the others; asked while exploring
+IS_REAPED: Final = "is reaped"  # zombies, any of which a wait may find; asked while exploring
 CPU_MOVES: Final = "CPU moves next"  # CPUs: the one behind, and others that may be ahead of it
 CPU_GOES_ON: Final = "CPU goes on"  # CPUs: the one on which a trap has ended, and the others
 
@@ -53,6 +58,10 @@ _RARITIES: Final = 6
 
 class ReplayError(Exception):
     """Not the run that was recorded: it asks for another choice, or something else differs."""
+
+
+class RunEnded(Exception):
+    """The provider has seen enough: the run ends in the midst of what it does."""
 
 
 class Choice(NamedTuple):
@@ -80,10 +89,12 @@ class Provider:
     """Who decides.
 
     active: whether it has anything to say. What it does not say is the first candidate, and while it is silent nobody
-    asks or counts.
+    asks or counts.  explores: whether it is asked before each call that others could notice, and by nobody else, so
+    that all orders of calls can be had; the times of turns then decide nothing.
     """
 
     active = True
+    explores = False
 
     def decide(self, number: int, kind: str, candidates: Sequence[int]) -> int:
         """Return the index of one of two candidates or more."""
@@ -91,6 +102,17 @@ class Provider:
 
     def finish(self) -> None:
         """Hear that the run has ended by itself: nobody will be asked any more."""
+
+    # What one that explores hears beside the questions.
+
+    def enters(self, nr: int, name: str, args: tuple[Any, ...]) -> None:
+        """Hear which call thread nr is about to make; a question follows."""
+
+    def begins(self, nr: int) -> None:
+        """Hear that thread nr takes the next step: its call, or what comes behind its sleep or its birth."""
+
+    def time_passes(self) -> None:
+        """Hear that everybody sleeps, and the next timer expires."""
 
 
 class Default(Provider):
@@ -139,9 +161,13 @@ def _mix(z: int) -> int:
 
 
 class Recorded(Provider):
-    """The choices of another run; all that it did not choose, and what comes after the last one, is the default."""
+    """The choices of another run; all that it did not choose, and what comes after the last one, is the default.
 
-    def __init__(self, choices: Iterable[Choice]) -> None:
+    explores: as of who made them.
+    """
+
+    def __init__(self, choices: Iterable[Choice], *, explores: bool = False) -> None:
+        self.explores = explores
         self._choices = iter(choices)
         self._next: Choice | None = None
         self._advance()
@@ -173,18 +199,20 @@ class Chooser:
     """The machine's only source of arbitrariness.
 
     seed: what random bytes come from, and decisions unless provider makes them.  active: whether somebody wants to be
-    asked; who would have to look for candidates asks for that before.  asked: how many questions there were.  record:
-    the choices that were made.  heard: told of each as it is made.
+    asked; who would have to look for candidates asks for that before.  exploring: whether he wants to be asked what
+    those who explore are.  asked: how many questions there were.  record: the choices that were made.  heard: told of
+    each as it is made.
     """
 
-    __slots__ = ("_blocks", "_bytes", "active", "asked", "heard", "provider", "record", "seed")
+    __slots__ = ("_blocks", "_bytes", "active", "asked", "exploring", "heard", "provider", "record", "seed")
 
     def __init__(self, seed: int = 0, provider: Provider | None = None) -> None:
         self.seed = seed
         if provider is None:
             provider = Seeded(seed) if seed else Default()
         self.provider = provider
-        self.active = provider.active
+        self.exploring = provider.explores
+        self.active = provider.active and not self.exploring
         self.asked = 0
         self.record: list[Choice] = []
         self.heard: Callable[[Choice], None] | None = None
@@ -196,7 +224,7 @@ class Chooser:
 
         Raises ReplayError if the recorded run was asked something else here.
         """
-        if not self.active or len(candidates) < 2:
+        if len(candidates) < 2 or not (self.active or self.exploring):
             return 0
         self.asked += 1
         answer = self.provider.decide(self.asked, kind, candidates)
@@ -204,10 +232,16 @@ class Chooser:
             self._note(Choice(self.asked, kind, tuple(candidates), answer))
         return answer
 
+    def step(self, kind: str, candidates: Sequence[int]) -> int:
+        """As choose(), where one of the threads takes the next step, also if there is only one."""
+        answer = self.choose(kind, candidates)
+        self.provider.begins(candidates[answer])
+        return answer
+
     def _note(self, choice: Choice) -> None:
         if not 0 < choice.answer < len(choice.candidates):
             raise ReplayError(f"{asked(*choice[:3])}: no answer {choice.answer}")
-        self.active = self.provider.active
+        self.active = self.provider.active and not self.exploring
         self.record.append(choice)
         if self.heard is not None:
             self.heard(choice)

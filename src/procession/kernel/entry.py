@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.hw.chooser import CPU_GOES_ON, CPU_MOVES, ReplayError
+from procession.hw.chooser import CPU_GOES_ON, CPU_MOVES, ReplayError, RunEnded
 from procession.hw.clock import NEVER
 from procession.include.asm.processor import KernelStack
 from procession.include.linux.bug import InitKilled, KernelBug, KernelPanic
@@ -81,7 +81,7 @@ def _run(k: Kernel, end_ns: int) -> str:
     except KernelBug as error:
         error.add_note(panic.oops_text(k, str(error)))
         raise
-    except (KernelPanic, OSError, MemoryError, Deadlock, ReplayError):
+    except (KernelPanic, OSError, MemoryError, Deadlock, ReplayError, RunEnded):
         raise  # the host's failures, the guest's, and the user's
     except Exception as uncaught:
         # An exception that no system call caught is a bug, whatever its type.
@@ -99,7 +99,8 @@ async def exit_to_user_mode(current: Task) -> None:
         elif flags & TIF_MEMCG_OOM:
             await memcontrol_oom.mem_cgroup_oom_synchronize(current)
         elif flags & TIF_NEED_RESCHED:
-            await sched.schedule(current)
+            if not sched_choose.put_off(current):
+                await sched.schedule(current)
         elif flags & TIF_SIGPENDING:
             await signal.do_signal(current)
         elif flags & TIF_NOTIFY_RESUME:
@@ -235,7 +236,8 @@ def _cpu_loop(k: Kernel, rq: sched.Rq) -> None:
             continue
         elif curr.ti_flags & WORK_MASK:
             if curr.ti_flags & WORK_MASK == TIF_NEED_RESCHED:
-                sched.do_schedule(rq)
+                if not sched_choose.put_off(curr):
+                    sched.do_schedule(rq)
             else:
                 curr.stack = KernelStack(exit_to_user_mode(curr))
             continue
@@ -277,6 +279,8 @@ def cpu_idle(k: Kernel, end_ns: int) -> bool:
             return True
     if event_ns == NEVER:
         return False
+    if k.chooser.exploring:
+        k.chooser.provider.time_passes()
     clock.idle_until(event_ns)
     return True
 

@@ -7,6 +7,7 @@ from functools import partial
 import struct
 from typing import TYPE_CHECKING, Final
 
+from procession.hw.chooser import IS_REAPED
 from procession.hw.costs import WAIT_CHILD_NS
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.pid import PIDTYPE_MAX, PIDTYPE_PGID, PIDTYPE_PID
@@ -278,9 +279,27 @@ def _wait_among(current: Task, wo: WaitOpts, tasks: Iterable[Task], traced: bool
     return best
 
 
+def _in_chosen_order(wo: WaitOpts, tsk: Task) -> list[Task]:
+    """Return tsk's children with the zombie first that is chosen: 3.2 takes the oldest, POSIX leaves it open."""
+    children = list(tsk.children)
+    if wo.wo_type == PIDTYPE_PID or not wo.wo_flags & WEXITED:
+        return children
+    dead = [
+        p
+        for p in children
+        if p.exit_state == EXIT_ZOMBIE and eligible_child(wo, p) and not p.ptrace and not delay_group_leader(p)
+    ]
+    answer = tsk.kernel.chooser.choose(IS_REAPED, [p.pid for p in dead])
+    if answer:
+        children.remove(dead[answer])
+        children.insert(0, dead[answer])
+    return children
+
+
 def do_wait_thread(current: Task, wo: WaitOpts, tsk: Task) -> int:
     """Look at the children of one thread of the waiting process, then at those whom it traces, the newest first."""
-    best = _wait_among(current, wo, tsk.children, False)
+    children = _in_chosen_order(wo, tsk) if current.kernel.chooser.exploring and current.pid != 1 else tsk.children
+    best = _wait_among(current, wo, children, False)
     if best == FOUND or not tsk.ptraced:
         return best
     result = _wait_among(current, wo, reversed(tsk.ptraced), True)

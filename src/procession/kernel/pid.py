@@ -70,6 +70,7 @@ __all__ = (
 
 _BITS_PER_BYTE: Final = 8
 _FULL: Final = 0xFF
+MAX_SIBLINGS: Final = 99  # of those whose numbers tell whose children they are
 
 
 def pidmap_init(k: Kernel) -> None:
@@ -124,6 +125,10 @@ def alloc_pidmap(k: Kernel, ns: PidNamespace) -> int:
     """
     if k.fault_attr is not None:
         k.fault_attr.ask(k, "pid", "pid", Errno.ENOMEM)
+    if k.chooser.exploring and not ns.level:
+        nr = _number_by_ancestry(k, ns)
+        if nr:
+            return nr
     nr = ns.last_pid + 1
     if nr >= k.pid_max:
         nr = RESERVED_PIDS
@@ -140,6 +145,25 @@ def alloc_pidmap(k: Kernel, ns: PidNamespace) -> int:
             if ns.last_pid == RESERVED_PIDS:
                 break  # as in 3.2: that is where the scan has begun, behind it
     raise LinuxError(Errno.ENOMEM, "no free pid")
+
+
+def _number_by_ancestry(k: Kernel, ns: PidNamespace) -> int:
+    """Return the number of current's next child while orders are explored, 0 for whoever has the next free one.
+
+    It does not depend on who else has forked before, so that two forks can change places: the first program's n-th
+    child has its number + n, and this one's m-th child the program's + 100 n + m. Those beyond have what is left.
+    """
+    program = k.init_program
+    first = 0 if program is None else program.nr
+    last = first + MAX_SIBLINGS * (MAX_SIBLINGS + 2)
+    parent = k.current.pid
+    if not first or not first <= parent <= first + MAX_SIBLINGS or last >= k.pid_max:
+        return 0
+    ns.last_pid = max(ns.last_pid, last)
+    nth = k.sched.nr_forks[parent] = k.sched.nr_forks.get(parent, 0) + 1
+    if nth > MAX_SIBLINGS:
+        return 0
+    return _scan_page(k, ns.pidmap[0], 0, first + (parent - first) * (MAX_SIBLINGS + 1) + nth) or 0
 
 
 def _scan_page(k: Kernel, pidmap: Pidmap, base: int, offset: int) -> int | None:

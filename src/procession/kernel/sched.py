@@ -29,6 +29,7 @@ from procession.include.linux.sched import (
     TASK_UNINTERRUPTIBLE,
     TIF_FORK,
     TIF_NEED_RESCHED,
+    TIF_SYSCALL_TRACEPOINT,
     set_task_state,
     signal_pending_state,
 )
@@ -334,6 +335,8 @@ def sched_fork(p: Task) -> None:
     sched_weight.set_load_weight(p)
     if p.prio >= MAX_RT_PRIO:
         sched_fair.task_fork_fair(rq, p)
+    if k.chooser.exploring:
+        p.ti_flags |= TIF_SYSCALL_TRACEPOINT
 
 
 def wake_up_new_task(p: Task) -> None:
@@ -431,6 +434,8 @@ def do_schedule(rq: Rq) -> bool:
         rt = rq.rt
         if rt.nr_running and not rt.throttled:
             next = sched_rt.pick_next_task_rt(rq)
+            if k.chooser.exploring:
+                k.chooser.provider.begins(next.pid)
         elif rq.cfs.nr_running:
             next = sched_fair.pick_next_task_fair(rq)
         else:

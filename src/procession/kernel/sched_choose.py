@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from procession.hw.chooser import GOES_ON, RUNS_FIRST, SLICE_ENDS
+from procession.hw.chooser import GOES_FIRST, GOES_ON, RUNS_FIRST, RUNS_NEXT, SLICE_ENDS
 from procession.hw.costs import SWITCH_NS
 from procession.include.linux.bug import bug
 from procession.include.linux.sched import MAX_RT_PRIO, TIF_NEED_RESCHED
@@ -15,10 +15,20 @@ if TYPE_CHECKING:
     from procession.kernel.sched import Rq
     from procession.kernel.sched_fair import CfsRq
 
-__all__ = ("choose_after_fork", "choose_after_trap", "choose_entity", "choose_turn")
+__all__ = (
+    "choose_after_fork",
+    "choose_after_trap",
+    "choose_before_call",
+    "choose_entity",
+    "choose_task",
+    "choose_turn",
+    "put_off",
+)
 
 _OWN_END: Final = 0  # CfsRq.turn_end_ns: the turn takes as long as 3.2 gives it
 # What a turn may be cut to: each is half as long again as the one before.
+# While orders are explored: how long somebody may compute, or make calls that nobody notices, before others are due.
+SPIN_NS: Final = 10_000_000
 SHORT_TURNS_NS: Final[tuple[int, ...]] = tuple(500 * 3**n >> n for n in range(22))
 
 
@@ -118,3 +128,103 @@ def choose_turn(rq: Rq, curr: Task, ideal_ns: int) -> None:
     turns_ns = [ideal_ns, *(turn_ns for turn_ns in SHORT_TURNS_NS if turn_ns < ideal_ns)]
     answer = rq.kernel.chooser.choose(SLICE_ENDS, turns_ns)
     cfs.turn_end_ns = rq.kernel.clock.now_ns + turns_ns[answer] if answer else _OWN_END
+
+
+# Exploring: a step is one call, up to its end or where it sleeps, and all that its thread then does up to its next one.
+
+
+def _add_tasks(cfs: CfsRq, tasks: list[Task]) -> None:
+    """Add the tasks that wait in a queue, and in those of its groups."""
+    for _, _, se in cfs.timeline:
+        if se.my_q is not None:
+            _add_tasks(se.my_q, tasks)
+        elif se.task is not None:
+            tasks.append(se.task)
+
+
+def _due(cfs: CfsRq) -> Task:
+    """Return who would be picked of a queue, about as 3.2 does."""
+    se = cfs.next if cfs.next is not None and cfs.next.on_rq and cfs.next is not cfs.curr else cfs.timeline[0][2]
+    if se.my_q is not None:
+        return _due(se.my_q)
+    if se.task is None:
+        bug("a freed task is queued")
+    return se.task
+
+
+def _candidates_by_number(tasks: list[Task], first: Task) -> list[Task]:
+    """Return first, and the others by number: an order that does not depend on how they came to be there.
+
+    The init that waits for the program is none while there are others: what it ends shall have come to its own end.
+    """
+    rest = sorted((p for p in tasks if p is not first), key=_number)
+    if not rest:
+        return [first]
+    program = first.kernel.init_program
+    if program is None or program.as_init:
+        return [first, *rest]
+    if first.pid == 1:
+        return rest
+    return [first, *(p for p in rest if p.pid != 1)]
+
+
+def _number(p: Task) -> int:
+    return p.pid
+
+
+def choose_before_call(current: Task, name: str, args: tuple[Any, ...]) -> bool:
+    """Ask who shall go first, current with this call or another who can run; returns whether it is another."""
+    k = current.kernel
+    chooser = k.chooser
+    rq: Rq = k.sched.runqueues[k.cpu]
+    chooser.provider.enters(current.pid, name, args)
+    rivals: list[Task] = []
+    due = current
+    se = current.se
+    while current.prio >= MAX_RT_PRIO:
+        if se.cfs_rq.timeline:
+            _add_tasks(se.cfs_rq, rivals)
+            if k.sched.resched_due and due is current:
+                due = _due(se.cfs_rq)
+        if se.parent is None:
+            break
+        se = se.parent
+    candidates = _candidates_by_number([current, *rivals], due)
+    answer = chooser.step(GOES_FIRST, [p.pid for p in candidates])
+    _begin_step(rq)
+    if candidates[answer] is current:
+        return False
+    _run_next(candidates[answer].se)
+    return True
+
+
+def choose_task(rq: Rq) -> None:
+    """Ask who shall run next, if that has not been decided yet; nobody runs."""
+    if rq.cfs.chosen is not None:
+        return
+    tasks: list[Task] = []
+    _add_tasks(rq.cfs, tasks)
+    candidates = _candidates_by_number(tasks, _due(rq.cfs))
+    answer = rq.kernel.chooser.step(RUNS_NEXT, [p.pid for p in candidates])
+    _begin_step(rq)
+    _run_next(candidates[answer].se)
+
+
+def _begin_step(rq: Rq) -> None:
+    state = rq.kernel.sched
+    state.resched_due = False
+    state.step_began_ns = rq.kernel.clock.now_ns
+
+
+def put_off(current: Task) -> bool:
+    """Let current, who is to give way, go on to its next call first; returns false if it may not.
+
+    What it does up to there nobody notices, so that this is the same, and a question fewer.
+    """
+    k = current.kernel
+    rq: Rq = k.sched.runqueues[k.cpu]
+    if not k.chooser.exploring or rq.rt.nr_running or k.clock.now_ns - k.sched.step_began_ns > SPIN_NS:
+        return False
+    current.ti_flags &= ~TIF_NEED_RESCHED
+    k.sched.resched_due = True
+    return True

@@ -307,11 +307,14 @@ def pick_next_task_fair(rq: Rq) -> Task:
     cfs.turn_end_ns = NOT_ASKED
     k = rq.kernel
     now_ns = k.clock.now_ns
+    exploring = k.chooser.exploring
+    if exploring:
+        sched_choose.choose_task(rq)
     while True:
         timeline = cfs.timeline
         se = timeline[0][2]
         next = cfs.next
-        if cfs.last is not None or k.chooser.active or (next is not None and next is not se):
+        if cfs.last is not None or exploring or k.chooser.active or (next is not None and next is not se):
             se = _pick_next_entity(cfs, se)
             _remove(cfs, se)
         else:

@@ -209,7 +209,7 @@ def _choose_thread(sig: int, p: Task) -> Task | None:
     signal = p.signal
     assert signal.curr_target is not None
     ring = threads_from(signal.curr_target)
-    if p.kernel.chooser.active:
+    if p.kernel.chooser.active or p.kernel.chooser.exploring:
         ring = [t for t in ring if wants_signal(sig, t)]
         first = p.kernel.chooser.choose(TAKES_SIGNAL, [t.pid for t in ring])
         ring = ring[first:]

@@ -2,18 +2,61 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.ptrace import PT_PTRACED, PT_TRACESYSGOOD
-from procession.include.linux.sched import TIF_SYSCALL_EMU, TIF_SYSCALL_TRACE
+from procession.include.linux.sched import TIF_SYSCALL_EMU, TIF_SYSCALL_TRACE, TIF_SYSCALL_TRACEPOINT, signal_pending
 from procession.include.linux.signal import SIGTRAP
-from procession.kernel import signal_send, signal_stop
+from procession.kernel import sched, sched_choose, signal_send, signal_stop
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
-__all__ = ("ptrace_report_syscall", "tracehook_report_syscall_entry", "tracehook_report_syscall_exit")
+__all__ = (
+    "choose_syscall_entry",
+    "ptrace_report_syscall",
+    "tracehook_report_syscall_entry",
+    "tracehook_report_syscall_exit",
+)
+
+# What nobody else notices, whenever it is done.
+LOCAL_SYSCALLS: Final = frozenset(
+    {
+        "arch_prctl",
+        "brk",
+        "capget",
+        "clock_getres",
+        "clock_gettime",
+        "getcpu",
+        "getcwd",
+        "getegid",
+        "geteuid",
+        "getgid",
+        "getgroups",
+        "getpid",
+        "getresgid",
+        "getresuid",
+        "getrlimit",
+        "getrusage",
+        "gettid",
+        "gettimeofday",
+        "getuid",
+        "madvise",
+        "mmap",
+        "mprotect",
+        "mremap",
+        "munmap",
+        "rt_sigreturn",
+        "sched_getaffinity",
+        "set_robust_list",
+        "set_tid_address",
+        "sigaltstack",
+        "time",
+        "times",
+        "uname",
+    }
+)
 
 
 async def ptrace_report_syscall(current: Task) -> None:
@@ -28,6 +71,20 @@ async def ptrace_report_syscall(current: Task) -> None:
         except LinuxError:
             pass  # SIGKILL has ended the stop, whose own code is still there and may be no signal
         current.exit_code = 0
+
+
+async def choose_syscall_entry(current: Task, name: str, args: tuple[Any, ...]) -> bool:
+    """Let whoever is chosen go first, if that is asked for; returns whether the call is to begin anew.
+
+    A signal that has come meanwhile came before the call, so it is handled before: else it would interrupt a sleep that
+    has not begun, and nobody would see what happens if it comes a moment too early.
+    """
+    if not current.ti_flags & TIF_SYSCALL_TRACEPOINT or name in LOCAL_SYSCALLS:
+        return False
+    if not sched_choose.choose_before_call(current, name, args):
+        return False
+    await sched.schedule(current)
+    return signal_pending(current)
 
 
 async def tracehook_report_syscall_entry(current: Task) -> bool:

@@ -28,7 +28,13 @@ from procession.include.asm.traps import PF_INSTR, PF_PROT
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import PAGE_SHIFT, VM_EXEC
-from procession.include.linux.sched import TIF_BLOCKSTEP, TIF_SIGPENDING, TIF_TRACED, TIF_WORK_SYSCALL_ENTRY
+from procession.include.linux.sched import (
+    TIF_BLOCKSTEP,
+    TIF_SIGPENDING,
+    TIF_SYSCALL_TRACEPOINT,
+    TIF_TRACED,
+    TIF_WORK_SYSCALL_ENTRY,
+)
 from procession.include.linux.signal import SIGKILL
 from procession.include.linux.syscalls import SYSCALLS, Syscall
 from procession.kernel import exit, signal, tracehook
@@ -437,9 +443,12 @@ class Entry:
 
         The tracer may have changed the number, and anything else; a number that there is not leaves ax alone.
         """
-        emulated = await tracehook.tracehook_report_syscall_entry(current)
         thread: Any = current.thread
         stack: Any = current.stack
+        if current.ti_flags & TIF_SYSCALL_TRACEPOINT and await self.chosen_later(current, thread):
+            stack.name = ""
+            raise LinuxError(Errno.ERESTARTNOINTR, "a signal came first")
+        emulated = await tracehook.tracehook_report_syscall_entry(current)
         nr = -1 if emulated else thread.orig_ax
         stack.nr, stack.name = nr, ""
         name = syscall_table.syscall_name(nr)
@@ -457,6 +466,13 @@ class Entry:
         if call is None:
             return _ENOSYS if nr < NR_SYSCALLS else _signed(thread.q[AX])
         return await _on_stack(current, call, args)
+
+    async def chosen_later(self, current: Task, thread: Any) -> bool:
+        """Ask who goes first (choose_syscall_entry); returns whether the call is to begin anew."""
+        name = syscall_table.syscall_name(thread.orig_ax)
+        call = SYSCALLS.get(name)
+        args = thread.syscall_get_arguments() if call is None else arguments.decode_saved(call, thread.q)
+        return await tracehook.choose_syscall_entry(current, name, args)
 
     # Running.
 

@@ -81,6 +81,9 @@ class SchedState:
     __slots__ = (
         "root_task_group",
         "runqueues",
+        "resched_due",
+        "step_began_ns",
+        "nr_forks",
         "task_groups",
         "nr_cfs_bandwidth",
         "autogroup_seq_nr",
@@ -112,6 +115,10 @@ class SchedState:
 
     def __init__(self) -> None:
         self.runqueues: list[Rq] = []  # by CPU
+        # While orders are explored: the running thread is to give way at its next call; when it began its step.
+        self.resched_due: bool = False
+        self.step_began_ns: int = 0
+        self.nr_forks: dict[int, int] = {}  # how many children those have had whose numbers tell of it
         self.task_groups: dict[TaskGroup, None] = {}  # all there are, the oldest first
         self.nr_cfs_bandwidth: int = 0  # how many of them have a quota
         self.autogroup_seq_nr: int = 0  # number of the last autogroup

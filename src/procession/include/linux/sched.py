@@ -113,7 +113,8 @@ TIF_MEMCG_OOM: Final = 1 << 22  # ours: its group has no memory left
 TIF_FREEZE: Final = 1 << 23
 TIF_BLOCKSTEP: Final = 1 << 25
 TIF_RESTORE_SIGMASK: Final = 1 << 24  # TS_RESTORE_SIGMASK, kept in the same word
-TIF_WORK_SYSCALL_ENTRY: Final = TIF_SYSCALL_TRACE | TIF_SYSCALL_EMU | TIF_SINGLESTEP
+TIF_SYSCALL_TRACEPOINT: Final = 1 << 28  # here: somebody chooses who makes the next call (tracehook.py)
+TIF_WORK_SYSCALL_ENTRY: Final = TIF_SYSCALL_TRACE | TIF_SYSCALL_EMU | TIF_SINGLESTEP | TIF_SYSCALL_TRACEPOINT
 TIF_WORK_SYSCALL_EXIT: Final = TIF_SYSCALL_TRACE | TIF_SINGLESTEP
 TIF_TRACED: Final = TIF_WORK_SYSCALL_ENTRY | TIF_BLOCKSTEP  # a tracer's wishes: no work to do before user mode
 

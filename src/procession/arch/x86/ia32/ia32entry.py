@@ -10,7 +10,7 @@ from procession.fs import compat as fs_compat
 from procession.hw.costs import TRAP_NS
 from procession.include.asm.processor import SyscallStack
 from procession.include.asm.ptrace import AX, R8, R9, R10, R11
-from procession.include.linux.errno import Errno
+from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import UINT_MAX, ULONG_MAX
 from procession.include.linux.sched import TIF_WORK_SYSCALL_ENTRY
 from procession.include.linux.signal import SIGKILL
@@ -172,9 +172,12 @@ async def _do_call(current: Task, nr: int, name: str, call: Syscall | None) -> i
 
 async def _traced(current: Task) -> int:
     """Do the same with a tracer looking at the beginning, who may have changed everything."""
-    emulated = await tracehook.tracehook_report_syscall_entry(current)
     thread: Any = current.thread
     stack: Any = current.stack
+    if await tracehook.choose_syscall_entry(current, stack.name, arguments.ia32_words(thread.q)):
+        stack.name = ""
+        raise LinuxError(Errno.ERESTARTNOINTR, "a signal came first")
+    emulated = await tracehook.tracehook_report_syscall_entry(current)
     nr = -1 if emulated else thread.orig_ax & UINT_MAX
     stack.nr, stack.name = nr, ""
     if not 0 <= nr < IA32_NR_SYSCALLS:

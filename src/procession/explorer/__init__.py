@@ -1,0 +1,126 @@
+"""Explore every order in which the processes of a program could have made their calls.
+
+report = explore(main, deviations=2)
+report.outcomes, report.failures, report.complete
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from procession.arguments import check_flags, check_kind, check_range
+from procession.explorer.properties import PROPERTIES, Property, Violation
+from procession.explorer.recorder import Diverged
+from procession.explorer.search import Expectation, Failure, Found, Progress, Report, Search
+from procession.explorer.subject import Outcome, Program, Run, Subject
+from procession.explorer.token import Token, TokenError
+from procession.hw.chooser import Recorded
+from procession.result import Result
+
+__all__ = (
+    "Diverged",
+    "Failure",
+    "Found",
+    "Outcome",
+    "Progress",
+    "Property",
+    "Report",
+    "Run",
+    "Subject",
+    "Token",
+    "TokenError",
+    "Violation",
+    "explore",
+    "replay",
+)
+
+MAX_DEVIATIONS = 20
+
+
+def explore(
+    program: Program,
+    *args: str,
+    deviations: int = 2,
+    exhaustive: bool = False,
+    schedules: int | None = None,
+    seconds: float | None = None,
+    seed: int = 0,
+    properties: Sequence[Property] = (),
+    off: Collection[str] = (),
+    expect: Expectation | None = None,
+    first: bool = False,
+    root: str | Path | Mapping[str, bytes | str] | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: str = "/",
+    stdin: bytes = b"",
+    as_init: bool = False,
+    check: bool = False,
+    max_steps: int = 20_000,
+    programs: Mapping[str, Any] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Report:
+    """Run program in all orders within the bound, and report its outcomes and what is wrong with any.
+
+    program, args, root, env, cwd, stdin, as_init, programs: as Machine and Machine.run take them.
+    deviations: in how many places at most an order may differ from Linux's own.  exhaustive: all orders, of those that
+    cannot be told apart only one.  schedules, seconds: stop after so many.  seed: of the schedules at random, and of the
+    program's random bytes.  properties: functions of a Run that return what is wrong, or nothing.  off: names of
+    built-in properties that may be broken (PROPERTIES and the names of what they find).  expect: what outcomes are
+    allowed: "exit 0", several such texts, or a function of an Outcome.  first: stop at the first failure.
+    max_steps: more than that and a schedule counts as endless.  check: hold all kernel structures against each other
+    after every trap.  progress: called with a Progress after each schedule.
+    Raises TypeError, ValueError for arguments that cannot be, Diverged if the program is not repeatable, LinuxError if
+    it cannot be executed.
+    """
+    check_flags(exhaustive=exhaustive, first=first, as_init=as_init, check=check)
+    check_range("deviations", deviations, 0, MAX_DEVIATIONS)
+    check_range("max_steps", max_steps, 1, 1 << 30)
+    if schedules is not None:
+        check_range("schedules", schedules, 1, 1 << 60)
+    if seconds is not None:
+        check_kind("seconds", seconds, int, float)
+    for name in off:
+        if name not in PROPERTIES and name not in _FOUND:
+            raise ValueError(f"off: no property {name!r}; there are {', '.join((*PROPERTIES, *_FOUND))}")
+    subject = Subject(
+        program,
+        args,
+        root=root,
+        env=env,
+        cwd=cwd,
+        stdin=stdin,
+        seed=seed,
+        as_init=as_init,
+        check=check,
+        max_steps=max_steps,
+        programs=programs,
+    )
+    search = Search(
+        subject,
+        deviations=deviations,
+        exhaustive=exhaustive,
+        seed=seed,
+        schedules=schedules,
+        seconds=seconds,
+        own=tuple(properties),
+        off=frozenset(off),
+        expect=expect,
+        first=first,
+        progress=progress,
+    )
+    return search.run()
+
+
+_FOUND = ("lost-child", "end-of-file", "stopped", "zombie", "panic", "outcome")
+
+
+def replay(token: str, program: Program | None = None, **options: Any) -> Result:
+    """Run what a token stands for once more; options: further arguments of Machine, such as trace=True.
+
+    Raises TokenError for what is no token, or one of another version or program, ReplayError if the run is another.
+    """
+    parsed = Token.parse(token)
+    subject = parsed.subject(program)
+    return subject.run_on(subject.machine(Recorded(parsed.choices, explores=True), **options))

@@ -1,0 +1,292 @@
+"""The provider of an explored run: it asks a strategy, and keeps the steps with what they touched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from procession.explorer.footprints import Footprints
+from procession.explorer.steps import Node, Object, Step
+from procession.hw.chooser import GOES_FIRST, RUNS_NEXT, Provider, RunEnded, asked
+from procession.include.linux.errno import Errno
+from procession.include.linux.sched import EXIT_ZOMBIE, PF_KTHREAD, TASK_STOPPED_BIT, TASK_TRACED_BIT
+
+if TYPE_CHECKING:
+    from procession.boot import Machine
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.sched import Task
+    from procession.include.trace.events import Event
+
+__all__ = ("TOO_LONG", "Diverged", "Recorder", "Redundant", "Strategy", "Survivor", "TooLong")
+
+TOO_LONG: Final = 20_000  # steps of one schedule, unless somebody says otherwise
+_OF_THREADS: Final = (GOES_FIRST, RUNS_NEXT)
+_EVENTS: Final = (
+    "sys_exit",
+    "signal_generate",
+    "signal_deliver",
+    "sched_wakeup",
+    "sched_process_fork",
+    "sched_process_exit",
+    "sched_process_free",
+    "sched_process_reparent",
+)
+
+
+class Redundant(RunEnded):
+    """All that can be had from here on is like a schedule that was there before: this run needs no end."""
+
+
+class TooLong(RunEnded):
+    """A schedule has come to more steps than it may have."""
+
+
+class Diverged(RunEnded):
+    """The program did not ask what it had asked when it was last run so far: something else than its calls decides."""
+
+
+class Strategy:
+    """Who answers the questions of one run, and hears of its steps."""
+
+    footprints = True
+
+    def pick(self, recorder: Recorder, kind: str, candidates: Sequence[int]) -> int:
+        """Return the index of a candidate; recorder.nodes are the questions before this one."""
+        return 0
+
+    def begins(self, recorder: Recorder, nr: int) -> None:
+        """Hear of each step as it begins, the step before being complete. Raises Redundant to give the run up."""
+
+
+class Survivor:
+    """A process that was there when the program had ended and nobody could go on.
+
+    where: the function it slept in, "" for a zombie.  stopped, zombie: how it was.  parent: its parent's number.
+    """
+
+    __slots__ = ("comm", "nr", "parent", "stopped", "where", "zombie")
+
+    def __init__(self, p: Task) -> None:
+        self.nr = p.pid
+        self.comm = p.comm
+        self.parent = p.real_parent.tgid
+        self.zombie = p.exit_state == EXIT_ZOMBIE
+        self.stopped = bool(p.state & TASK_STOPPED_BIT)
+        self.where = "" if self.zombie else p.wchan
+
+
+class Recorder(Provider):
+    """One run.
+
+    steps, nodes: what was done and asked so far.  names: of threads by ancestry: "P" the program, "P.2" its second
+    child.  doing: the call that each thread is about to make, or sleeps in.  survivors: who is left, once the program has
+    ended and all the others sleep; None before.
+    """
+
+    explores = True
+
+    def __init__(self, strategy: Strategy, *, without: frozenset[str] = frozenset(), max_steps: int = TOO_LONG) -> None:
+        self.strategy = strategy
+        self.without = without
+        self.max_steps = max_steps
+        self.steps: list[Step] = []
+        self.nodes: list[Node] = []
+        self.names: dict[int, str] = {}
+        self.families: dict[int, int] = {}
+        self.doing: dict[int, tuple[str, tuple[Any, ...]]] = {}
+        self.asleep: set[int] = set()
+        self.barrier = False
+        self.node = -1
+        self.survivors: list[Survivor] | None = None
+        self.k: Kernel | None = None
+        self.footprints: Footprints | None = None
+
+    def attach(self, machine: Machine) -> None:
+        """Listen to what happens on a machine that is about to run with this as its provider."""
+        self.k = machine.kernel
+        if self.strategy.footprints:
+            self.footprints = Footprints(self.k, self.without)
+        machine.trace.subscribe(self._on_event, *_EVENTS, vital=True)
+
+    # Questions.
+
+    def decide(self, number: int, kind: str, candidates: Sequence[int]) -> int:
+        """Ask the strategy."""
+        if kind not in _OF_THREADS:
+            answer = self.strategy.pick(self, kind, candidates)
+        else:
+            self._complete()
+            fair = self._fair(candidates)
+            answer = candidates.index(fair[self.strategy.pick(self, kind, fair)]) if len(fair) > 1 else 0
+            if len(fair) == 1:
+                return candidates.index(fair[0])
+            candidates = fair
+        self.nodes.append(Node(kind, tuple(candidates), answer, len(self.steps)))
+        if kind in _OF_THREADS:
+            self.node = len(self.nodes) - 1
+        return answer
+
+    def _fair(self, candidates: Sequence[int]) -> Sequence[int]:
+        """Leave out who has asked the same twice in a row, and heard that nothing has changed: somebody else is due.
+
+        Else a loop that polls would be a schedule of any length (Musuvathi, Qadeer: Fair stateless model checking).
+        """
+        steps = self.steps
+        if len(steps) < 2:
+            return candidates
+        last, before = steps[-1], steps[-2]
+        if (
+            last.nr != before.nr
+            or last.what != before.what
+            or last.result != before.result
+            or last.nr not in candidates
+            or not _polls(last)
+        ):
+            return candidates
+        return [nr for nr in candidates if nr != last.nr]
+
+    def enters(self, nr: int, name: str, args: tuple[Any, ...]) -> None:
+        """Hear which call a thread is about to make."""
+        self.doing[nr] = (name, args)
+        self.asleep.discard(nr)
+
+    def begins(self, nr: int) -> None:
+        """Begin the next step."""
+        k = self.k
+        assert k is not None
+        self._complete()
+        if len(self.steps) >= self.max_steps:
+            raise TooLong(f"more than {self.max_steps} steps")
+        self.strategy.begins(self, nr)
+        name, args = self.doing.get(nr, ("", ()))
+        step = Step(nr, name, args, nr in self.asleep, self.node)
+        step.barrier, self.barrier = self.barrier, False
+        self.node = -1
+        self.asleep.add(nr)
+        self.steps.append(step)
+        if nr == 1 and self.survivors is None:
+            self._look_for_survivors(k)
+        if self.footprints is not None:
+            self.footprints.begin(step, _task(k, nr))
+
+    def expected(self, nr: int) -> dict[Object, int]:
+        """Return what a thread's next step is going to touch, as far as its call tells."""
+        if self.footprints is None or self.k is None:
+            return {}
+        name, args = self.doing.get(nr, ("", ()))
+        current, step = self.footprints.step, Step(nr, name, args, False, -1)
+        self.footprints.begin(step, _task(self.k, nr))
+        self.footprints.step = current
+        return step.touched
+
+    def _complete(self) -> None:
+        """Note what the last step has left its thread in; after that nothing is added to it."""
+        if self.footprints is not None and self.steps and self.k is not None:
+            task = _task(self.k, self.steps[-1].nr)
+            if task is not None and task.state & (TASK_STOPPED_BIT | TASK_TRACED_BIT):
+                self.footprints.stopped(task)
+
+    def time_passes(self) -> None:
+        """Everybody sleeps: what comes then comes behind all that was."""
+        self.barrier = True
+
+    def _look_for_survivors(self, k: Kernel) -> None:
+        """Note who is left, if the program has ended."""
+        program = k.init_program
+        if program is None or not program.nr:
+            return
+        leader = _task(k, program.nr)
+        if leader is not None and not leader.exit_state:
+            return
+        self.survivors = [
+            Survivor(p)
+            for p in k.tasks
+            if p.pid not in (1, program.nr)
+            and not p.flags & PF_KTHREAD
+            and p.exit_state <= EXIT_ZOMBIE
+            and not (p.exit_state and p.real_parent.pid == 1)
+        ]
+
+    # Events.
+
+    def _on_event(self, event: Event) -> None:
+        k = self.k
+        assert k is not None
+        e: Any = event
+        name = e.event
+        if not self.steps:
+            if name == "sched_process_fork":
+                self._born(e)
+            return
+        step = self.steps[-1]
+        fp = self.footprints
+        if name == "sched_wakeup":
+            step.wakes.append(e.pid)
+            return
+        if name == "sched_process_fork":
+            self._born(e)
+            step.wakes.append(e.child_pid)
+            if fp is not None:
+                parent, child = _task(k, e.parent_pid), _task(k, e.child_pid)
+                if parent is not None and child is not None:
+                    fp.born(parent, child)
+            return
+        if name == "sys_exit":
+            if e.common_pid == step.nr and e.name == step.what:
+                step.result = e.ret
+                if fp is not None:
+                    fp.ended(k.current, e.name, step.args, e.ret)
+            return
+        if fp is None:
+            return
+        if name == "signal_generate":
+            t = _task(k, e.pid)
+            if t is not None:
+                fp.signal(e.sig, t)
+        elif name == "signal_deliver":
+            fp.delivered(k.current)
+        elif name == "sched_process_exit":
+            fp.dies(k.current)
+        elif name == "sched_process_free":
+            if self.families.get(e.pid) == e.pid:
+                p = _task(k, e.pid)
+                fp.reaped(e.pid, e.reaper_pid if p is None or e.reaper_pid != e.pid else p.real_parent.tgid)
+        elif name == "sched_process_reparent":
+            fp.reparented(e.pid, e.new_parent)
+
+    def _born(self, e: Any) -> None:
+        """Name a newborn after its parent."""
+        parent, child = e.parent_pid, e.child_pid
+        assert self.k is not None
+        nth = self.families.get(-parent, 0) + 1
+        self.families[-parent] = nth
+        if parent == 1 and nth == 1:
+            self.names[child] = "P"
+        else:
+            self.names[child] = f"{self.names.get(parent, 'kernel')}.{nth}"
+        p = _task(self.k, child)
+        self.families[child] = child if p is None else p.tgid
+
+
+def _polls(step: Step) -> bool:
+    """Whether a step asked for something, and there was nothing."""
+    if step.what in ("sched_yield", "nanosleep"):
+        return True
+    if step.what in ("wait4", "waitid", "poll", "select", "epoll_wait"):
+        return step.result == 0
+    return step.result == -Errno.EAGAIN
+
+
+def _task(k: Kernel, nr: int) -> Task | None:
+    """Return the thread with a number of the first namespace."""
+    pid = k.init_pid_ns.pids.get(nr)
+    if pid is None:
+        return None
+    for task in pid.tasks[0] or ():
+        return task
+    return None
+
+
+def question(node: Node) -> str:
+    """Return a question in words."""
+    return asked(node.step, node.kind, node.candidates)

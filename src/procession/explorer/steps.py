@@ -1,0 +1,129 @@
+"""Steps of an explored run: who did what, what of the kernel it touched, and which steps could not change places.
+
+A step is one system call of a thread, from its entry to its end or to where it sleeps, and all that the thread then does
+up to its next call. Who is woken goes on with a step of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+__all__ = ("ADD", "EVERYTHING", "READ", "WRITE", "Node", "Object", "Step", "conflict", "shared_object", "trace_class")
+
+# How a step touches an object.
+READ: Final = 1
+ADD: Final = 2  # as one of several that do the same, in any order: a signal becomes pending, a process is born
+WRITE: Final = 4
+
+# A kind, and which of them: ("inode", device, number), ("pending", process) …
+Object = tuple[Any, ...]
+# Of who does something of which nobody knows what it touches.
+EVERYTHING: Final[Object] = ("everything",)
+
+
+def conflict(a: int, b: int) -> bool:
+    """Whether the order of two accesses to one object can matter."""
+    return not (a == b and a in (READ, ADD))
+
+
+class Step:
+    """One step.
+
+    nr: the thread.  what, args: the call, "" for what a thread does before its first one; woken: the call has slept.
+    touched: how, by object.  node: index of the question that let it begin, -1 if nobody else could.  wakes: threads
+    that it has woken or made.  barrier: time has passed before it, as everybody slept.
+    """
+
+    __slots__ = ("args", "barrier", "node", "nr", "result", "touched", "wakes", "what", "woken")
+
+    def __init__(self, nr: int, what: str, args: tuple[Any, ...], woken: bool, node: int) -> None:
+        self.nr = nr
+        self.what = what
+        self.args = args
+        self.woken = woken
+        self.node = node
+        self.touched: dict[Object, int] = {}
+        self.wakes: list[int] = []
+        self.result: int | None = None
+        self.barrier = False
+
+    def touch(self, thing: Object, how: int) -> None:
+        """Note an access."""
+        self.touched[thing] = self.touched.get(thing, 0) | how
+
+    def conflicts(self, touched: dict[Object, int]) -> bool:
+        """Whether this step and one with these accesses cannot change places."""
+        return shared_object(self.touched, touched) is not None
+
+    def __repr__(self) -> str:
+        return f"<{self.nr} {self.what or 'begins'}{' (woken)' if self.woken else ''}>"
+
+
+def shared_object(a: dict[Object, int], b: dict[Object, int]) -> Object | None:
+    """Return the first object of a that keeps steps with these accesses from changing places, None if none does."""
+    if (EVERYTHING in a and b) or (EVERYTHING in b and a):
+        return EVERYTHING
+    for thing, how in a.items():
+        other = b.get(thing)
+        if other is not None and conflict(how, other):
+            return thing
+    return None
+
+
+class Node:
+    """A question that was asked.
+
+    step: index of the step that it stood before, or in the midst of for what is no question of threads.
+    """
+
+    __slots__ = ("answer", "candidates", "kind", "step")
+
+    def __init__(self, kind: str, candidates: tuple[int, ...], answer: int, step: int) -> None:
+        self.kind = kind
+        self.candidates = candidates
+        self.answer = answer
+        self.step = step
+
+
+def trace_class(steps: list[Step]) -> int:
+    """Return a number that two runs share if they differ only in the order of steps that could change places.
+
+    A step is known by its thread, its call and what it had to come behind; the class by all its steps.
+    """
+    writers: dict[Object, int] = {}
+    readers: dict[Object, int] = {}
+    adders: dict[Object, int] = {}
+    last: dict[int, int] = {}
+    born: dict[int, int] = {}
+    total = 0
+    everything = 0  # the last step that touched everything
+    since = 0  # what all since then come to
+    for step in steps:
+        before = hash((step.nr, step.what, step.woken, step.result, last.get(step.nr, 0), born.get(step.nr, 0)))
+        before ^= hash((everything, 7))
+        for thing, how in step.touched.items():
+            before ^= hash((thing, how, writers.get(thing, 0)))
+            if how != READ:
+                before ^= hash((thing, 1, readers.get(thing, 0)))
+            if how != ADD:
+                before ^= hash((thing, 2, adders.get(thing, 0)))
+        if EVERYTHING in step.touched or step.barrier:
+            before ^= hash((since, 5))
+        before = hash((before, 3))
+        for thing, how in step.touched.items():
+            if how == READ:
+                readers[thing] = readers.get(thing, 0) + before & 0xFFFFFFFFFFFFFFFF
+            elif how == ADD:
+                adders[thing] = adders.get(thing, 0) + before & 0xFFFFFFFFFFFFFFFF
+            else:
+                writers[thing] = before
+                readers.pop(thing, None)
+                adders.pop(thing, None)
+        if EVERYTHING in step.touched or step.barrier:
+            everything, since = before, 0
+        last[step.nr] = before
+        for nr in step.wakes:
+            born[nr] = before
+        since = since + before & 0xFFFFFFFFFFFFFFFF
+        total = total + before & 0xFFFFFFFFFFFFFFFF
+    return total
