@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+import re
 import subprocess
 import sys
 
 import pytest
 
+from procession.kernel import pid, posix_timers
 from procession.labs import LABS, Patch
 from procession.labs.patch import patched
 
@@ -56,21 +58,23 @@ def test_each_lab_is_here():
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_broken_is_found(name):
     lab = LABS[name]
-    outcome, _ = lab.search(broken=True)
-    assert WRONG[name] in outcome.wrong
-    # The same choices lead there again.
-    assert lab.run(broken=True, choices=outcome.choices).wrong == outcome.wrong
+    found = lab.search(broken=True)
+    assert WRONG[name] in found.wrong
+    assert found.schedules < 100
+    # The token leads there again, and what goes wrong is in the drawing's head.
+    outcome = lab.replay(found.token, broken=True)
+    assert outcome.how in ("deadlock", "oops") or found.wrong in outcome.stdout.decode()
+    assert found.text.startswith(found.wrong)
+    assert found.text.rstrip().endswith(f"procession lab {name} --replay {found.token}")
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_mended_is_silent(name):
-    outcome, _ = LABS[name].search(broken=False, runs=40)
-    assert (outcome.wrong, bool(outcome.right)) == ("", True), outcome.output
+    found = LABS[name].search(broken=False, deviations=1)
+    assert (found.wrong, bool(found.right), found.complete) == ("", True, True)
 
 
 def test_a_kernel_is_as_before_when_a_lab_is_over():
-    from procession.kernel import posix_timers
-
     before = posix_timers._is_reaped.__code__
     with LABS["cpu-timer-gone"].kernel(broken=True):
         assert posix_timers._is_reaped.__code__ is not before
@@ -89,9 +93,8 @@ def test_lines_that_are_not_there_are_told(where, old, why):
 
 
 def test_several_changes_of_a_function_add_up():
-    from procession.kernel import pid
-
-    with patched([Patch("kernel.pid:pid_nr", "    return ", "    return 1 + "), Patch("kernel.pid:pid_nr", "1 + ", "2 + ")]):
+    one, two = Patch("kernel.pid:pid_nr", "    return ", "    return 1 + "), Patch("kernel.pid:pid_nr", "1 + ", "2 + ")
+    with patched([one, two]):
         assert pid.pid_nr(None) == 2
 
 
@@ -109,10 +112,17 @@ def test_the_command_lists_them():
 def test_the_command_runs_one():
     done = procession("setregs-kill", "--show")
     assert (done.returncode, done.stderr) == (0, "")
-    for part in ("CVE-2013-0871", "\nbroken: the kernel oopses", "\nfixed:  nothing was written", "\n-        return", "async def"):
-        assert part in done.stdout
+    assert "CVE-2013-0871" in done.stdout
+    assert "\n-        return answer(current, child, request, addr, data)\n+" in done.stdout
+    assert "\nasync def _registers(" in done.stdout
+    assert re.search(r"^broken, in order \d+: the kernel oopses: ", done.stdout, re.MULTILINE)
+    assert re.search(r"^fixed:  nothing was written .*, in all \d+ orders$", done.stdout, re.MULTILINE)
+    token = done.stdout.partition("--replay ")[2].split()[0]
+    again = procession("setregs-kill", "--replay", token)
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "procession: oops\n")
+    assert procession("setregs-kill", "--replay", token[:-5]).returncode == 2
     assert "fixed:" not in procession("restorer-exec", "--broken").stdout
-    assert "broken:" not in procession("restorer-exec", "--fixed").stdout
+    assert "broken" not in procession("restorer-exec", "--fixed").stdout
 
 
 def test_a_lab_that_is_none():

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from procession.cli import commands, explore, upkeep
+from procession.cli import commands, explore, lab, upkeep
 from procession.cli.strace_command import StraceCommand, asked_in
 from procession.cli.words import (
     BROKEN,
@@ -372,18 +372,6 @@ def syscalls(
     commands.syscalls(names or ())
 
 
-@app.command(cls=Plain, short_help="Show faults of the kernel's history.")
-def lab(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Which one; without a name: list them.")] = None,
-    broken: Annotated[bool, typer.Option("--broken", help="Only the kernel that has the fault.")] = False,
-    fixed: Annotated[bool, typer.Option("--fixed", help="Only the kernel that has it not.")] = False,
-    show: Annotated[bool, typer.Option("--show", help="Print the program, and what is changed in the kernel.")] = False,
-) -> None:
-    """Run a fault of the kernel's history, in a kernel that has it and in one that has it not, and say what happens."""
-    from procession.cli.lab import labs
-
-    labs(name, broken=broken or not fixed, fixed=fixed or not broken, source=show)
-
-
 explore.add_to(app)
+lab.add_to(app)
 upkeep.add_to(app)

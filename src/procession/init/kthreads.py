@@ -32,7 +32,17 @@ from procession.include.linux.sched import (
 )
 from procession.include.linux.signal import SIGCHLD
 from procession.include.linux.workqueue import WORK_CPU_UNBOUND
-from procession.kernel import completion, fork, kthread, sched, sched_entity, sched_prio, sched_weight, workqueue
+from procession.kernel import (
+    completion,
+    fork,
+    kthread,
+    sched,
+    sched_entity,
+    sched_prio,
+    sched_weight,
+    signal_queue,
+    workqueue,
+)
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel

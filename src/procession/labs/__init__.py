@@ -14,10 +14,10 @@ from procession import pick_pure
 pick_pure("procession.labs")
 
 from procession.labs import ends, exec, forks, queues, rights, tracing
-from procession.labs.lab import Lab, Outcome
+from procession.labs.lab import Finding, Lab
 from procession.labs.patch import Patch
 
-__all__ = ("LABS", "Lab", "Outcome", "Patch")
+__all__ = ("LABS", "Finding", "Lab", "Patch")
 
 _ALL: Final = (*ends.LABS, *exec.LABS, *forks.LABS, *queues.LABS, *rights.LABS, *tracing.LABS)
 

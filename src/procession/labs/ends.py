@@ -187,9 +187,9 @@ LABS: Final = (
         2008,
         "The main thread of a namespace's init ends, and orphans come to a dead one",
         "950bbabb5a80",
-        "The children of a thread that ends go to its fellow threads; but the namespace went on to name the dead leader\n"
-        "as the one that adopts orphans. When such an orphan ended, its siginfo was made from the leader's namespaces,\n"
-        "which it no longer had: an oops. Since then the next thread becomes the reaper.",
+        "The children of a thread that ends go to its fellow threads; but the namespace went on to name the dead "
+        "leader as the one that adopts orphans. When such an orphan ended, its siginfo was made from the leader's "
+        "namespaces, which it no longer had: an oops. Since then the next thread becomes the reaper.",
         _reaper,
         mutation=(
             Patch(
@@ -209,8 +209,8 @@ LABS: Final = (
         2006,
         "A timer is armed on the CPU time of a process that has ended",
         "CVE-2006-2445",
-        "A timer may count another process's time. Armed while that one ended, it was put into a list that had been\n"
-        "emptied already, or was gone: a BUG. Since then who is gone has no clock: ESRCH.",
+        "A timer may count another process's time. Armed while that one ended, it was put into a list that had "
+        "been emptied already, or was gone: a BUG. Since then who is gone has no clock: ESRCH.",
         _cpu_timer,
         mutation=(
             Patch(
@@ -225,8 +225,8 @@ LABS: Final = (
         2012,
         "A parent in vfork cannot be killed",
         "d68b46fe16ad",
-        "A parent sleeps in vfork until its child has executed a program or ended, uninterruptibly: when the child\n"
-        "sleeps, or is stopped, nothing ends the parent. Since 3.3 SIGKILL does.",
+        "A parent sleeps in vfork until its child has executed a program or ended, uninterruptibly: when the "
+        "child sleeps, or is stopped, nothing ends the parent. Since 3.3 SIGKILL does.",
         _vfork,
         in_32=True,
         mutation=(
@@ -251,10 +251,10 @@ LABS: Final = (
         2012,
         "What 3.2 does when a signal meets vfork's child",
         "of 3.2 itself",
-        "It is said that a signal to the child before its exec may leave the parent blocked for ever. In 3.2 the end of\n"
-        "the child lets the parent go on, whatever ended it (mm_release), and a child that was stopped keeps its parent\n"
-        "in state D, where not even SIGKILL ends it, until somebody continues or kills the child. The broken kernel\n"
-        "forgets the completion when a fatal signal ends the child.",
+        "It is said that a signal to the child before its exec may leave the parent blocked for ever. In 3.2 the "
+        "end of the child lets the parent go on, whatever ended it (mm_release), and a child that was stopped "
+        "keeps its parent in state D, where not even SIGKILL ends it, until somebody continues or kills the "
+        "child. The broken kernel forgets the completion when a fatal signal ends the child.",
         _vfork_signals,
         mutation=(
             Patch(
@@ -269,10 +269,10 @@ LABS: Final = (
         2011,
         "What 3.2 does when a namespace's init ends",
         "of 3.2 itself",
-        "Init ends by itself, for nobody inside can kill it. All others in the namespace are killed then, and init waits\n"
-        "for them before it becomes a zombie (zap_pid_ns_processes), so that no task is left that has no init. In 3.2\n"
-        "only clone() makes a pid namespace, with its first process; that one without children cannot be had by\n"
-        "unshare() is later kernels' business. The broken kernel kills only init's own children.",
+        "Init ends by itself, for nobody inside can kill it. All others in the namespace are killed then, and "
+        "init waits for them before it becomes a zombie (zap_pid_ns_processes), so that no task is left that has "
+        "no init. In 3.2 only clone() makes a pid namespace, with its first process; that one without children "
+        "cannot be had by unshare() is later kernels' business. The broken kernel kills only init's own children.",
         _namespace,
         mutation=(Patch("kernel.pid_namespace:zap_pid_ns_processes", "if nr > 1 else None", "if nr == 2 else None"),),
     ),
@@ -281,9 +281,9 @@ LABS: Final = (
         2011,
         "What 3.2 does when a process is killed that is just forking",
         "of 3.2 itself",
-        "A fatal signal that comes while fork copies undoes the copy: else the child, for which the signal was never\n"
-        "meant, would go on, and the OOM killer, who has chosen the parent for its memory, would have to kill it as well.\n"
-        "The copy takes 50 ms here, and SIGKILL comes after 25. The broken kernel does not look.",
+        "A fatal signal that comes while fork copies undoes the copy: else the child, for which the signal was "
+        "never meant, would go on, and the OOM killer, who has chosen the parent for its memory, would have to "
+        "kill it as well. The copy takes 50 ms here, and SIGKILL comes after 25. The broken kernel does not look.",
         _abort,
         points=IN_FORK,
         mutation=(Patch("kernel.fork:_link_task", "if current.ti_flags & TIF_SIGPENDING:", "if False:"),),

@@ -20,11 +20,15 @@ async def _become(linux: Sys, uid: int = USER) -> None:
     await linux.setresuid(uid, uid, uid)
 
 
+def _heard(sig: int) -> None:
+    """Let the call be interrupted."""
+
+
 # An interval timer, and a thread that executes.
 
 
 async def _itimer_next(linux: Sys) -> None:
-    await linux.sigaction(linux.SIGALRM, lambda sig: None)
+    await linux.sigaction(linux.SIGALRM, _heard)
     try:
         await linux.sleep(1)
     except InterruptedError:
@@ -277,9 +281,10 @@ LABS: Final = (
         2005,
         "A thread executes, and the old leader's alarm goes to nobody",
         "CVE-2005-1913",
-        "ITIMER_REAL remembered the leader that had set it. When another thread of the process executed a program, it\n"
-        "took the leader's place, and the timer later sent SIGALRM to a task that was gone: a panic. Since then the\n"
-        "timer belongs to the process (signal->leader_pid). The program arms a timer, and its second thread executes.",
+        "ITIMER_REAL remembered the leader that had set it. When another thread of the process executed a "
+        "program, it took the leader's place, and the timer later sent SIGALRM to a task that was gone: a panic. "
+        "Since then the timer belongs to the process (signal->leader_pid). The program arms a timer, and its "
+        "second thread executes.",
         _itimer,
         mutation=(
             Patch(
@@ -304,8 +309,8 @@ LABS: Final = (
         2007,
         "The signal for a parent's death outlives the exec of a set-user-ID program",
         "d2d56c5f5102, CVE-2007-3848",
-        "A process may ask for a signal when its parent dies. It kept that wish when it executed root's program, and a\n"
-        "parent that had executed one as well was allowed to send it: a user could kill what root runs.",
+        "A process may ask for a signal when its parent dies. It kept that wish when it executed root's program, "
+        "and a parent that had executed one as well was allowed to send it: a user could kill what root runs.",
         _pdeath,
         mutation=(
             Patch("fs.exec:setup_new_exec", "current.pdeath_signal = 0", "pass"),
@@ -318,8 +323,8 @@ LABS: Final = (
         2008,
         "A timer's signal survives exec and kills the new program",
         "cbaffba12ce0",
-        "Exec deletes the timers, but a signal that one of them had sent and that was blocked stayed pending. The new\n"
-        "program knows nothing of it: it unblocks the signal, and dies.",
+        "Exec deletes the timers, but a signal that one of them had sent and that was blocked stayed pending. The "
+        "new program knows nothing of it: it unblocks the signal, and dies.",
         _timer,
         mutation=(Patch("kernel.signal_queue:flush_itimer_signals", "if not pending.list:", "if True:"),),
         programs={"/bin/next": _timer_next},
@@ -329,9 +334,10 @@ LABS: Final = (
         2009,
         "A child of CLONE_PARENT sends root's service a signal of its choice",
         "2d5516cbb9da, CVE-2009-0028",
-        "The exit signal of a child is dropped for SIGCHLD if its parent has executed a program since, which the kernel\n"
-        "sees by a count of execs. A sibling made with CLONE_PARENT was given the count of its maker instead of that of\n"
-        "the parent: when both had executed as often, a user's process could kill the set-user-ID program beside it.",
+        "The exit signal of a child is dropped for SIGCHLD if its parent has executed a program since, which the "
+        "kernel sees by a count of execs. A sibling made with CLONE_PARENT was given the count of its maker "
+        "instead of that of the parent: when both had executed as often, a user's process could kill the set- "
+        "user-ID program beside it.",
         _clone_parent,
         mutation=(
             Patch(
@@ -347,9 +353,9 @@ LABS: Final = (
         2009,
         "Root's program, at its end, sends the exit signal that a user has chosen",
         "432870dab85a, CVE-2009-1337",
-        "A child that has executed another program falls back to SIGCHLD; but not if it had CAP_KILL. So a user started\n"
-        "a child with SIGKILL as its exit signal, let it execute any program that is set-user-ID root, executed another\n"
-        "one itself, and the first one's end killed the second.",
+        "A child that has executed another program falls back to SIGCHLD; but not if it had CAP_KILL. So a user "
+        "started a child with SIGKILL as its exit signal, let it execute any program that is set-user-ID root, "
+        "executed another one itself, and the first one's end killed the second.",
         _exit_signal,
         mutation=(
             Patch(
@@ -366,9 +372,10 @@ LABS: Final = (
         2012,
         "A child without rights kills its root parent, by a sibling that ends",
         "5f8aadd8b996",
-        "With CLONE_PARENT a process makes a sibling, and says with which signal that one's end is told to the parent of\n"
-        "both. A parent that lets its child become a user, without an exec, as programs that separate privileges do,\n"
-        "could be sent SIGKILL. Since 3.3 the signal is the one that the maker itself was born with.",
+        "With CLONE_PARENT a process makes a sibling, and says with which signal that one's end is told to the "
+        "parent of both. A parent that lets its child become a user, without an exec, as programs that separate "
+        "privileges do, could be sent SIGKILL. Since 3.3 the signal is the one that the maker itself was born "
+        "with.",
         _sibling_signal,
         in_32=True,
         mutation=(
@@ -386,9 +393,9 @@ LABS: Final = (
         2010,
         "The OOM killer does not see who fills the memory with an exec's arguments",
         "3c77f8457221, CVE-2010-4243",
-        "Arguments and environment, up to a quarter of the stack's limit, lie in the new program's memory, which is\n"
-        "nobody's until the old one is given up. The OOM killer looked at what processes have, and took one after the\n"
-        "other of those who were not to blame. Since then these pages count as the old memory's.",
+        "Arguments and environment, up to a quarter of the stack's limit, lie in the new program's memory, which "
+        "is nobody's until the old one is given up. The OOM killer looked at what processes have, and took one "
+        "after the other of those who were not to blame. Since then these pages count as the old memory's.",
         _arguments,
         mutation=(Patch("fs.exec_mm:acct_arg_size", "if mm is not None:", "if False:"),),
         programs={"/bin/next": _nothing},
@@ -399,8 +406,9 @@ LABS: Final = (
         2009,
         "The kernel writes a zero into the memory of a program that never asked for it",
         "9c8a8228d082, CVE-2009-2848",
-        "A thread's end clears a word for whoever joins it. Exec kept the address when nobody shared the old memory, and\n"
-        "the end of the new program wrote there if it shared its own: anything at that address became 0.",
+        "A thread's end clears a word for whoever joins it. Exec kept the address when nobody shared the old "
+        "memory, and the end of the new program wrote there if it shared its own: anything at that address became "
+        "0.",
         _cleartid,
         mutation=(
             Patch(
@@ -418,9 +426,9 @@ LABS: Final = (
         2013,
         "Where handlers return to is told to the next program",
         "2ca39528c01a, CVE-2013-0914",
-        "Exec resets handlers, flags and masks, but not sa_restorer, the address of the code that ends a handler. The new\n"
-        "program can ask for it, and knows where the old one had its libraries: of use to who attacks a program whose\n"
-        "addresses are random.",
+        "Exec resets handlers, flags and masks, but not sa_restorer, the address of the code that ends a handler. "
+        "The new program can ask for it, and knows where the old one had its libraries: of use to who attacks a "
+        "program whose addresses are random.",
         _restorer,
         in_32=True,
         until="3.2.41",
@@ -432,9 +440,10 @@ LABS: Final = (
         2020,
         "A count of execs comes round, and a user's signal reaches root's program",
         "d1e7fd6462ca, CVE-2020-12826",
-        "The count that tells whether a parent has executed a program since has 32 bits in 3.2. Who executes 2**32\n"
-        "programs, the last one root's, has the count that a child born at the beginning remembers. In both kernels here\n"
-        "it has 2 bits, so that four execs do it; in the mended one it has 64, which nobody exhausts.",
+        "The count that tells whether a parent has executed a program since has 32 bits in 3.2. Who executes "
+        "2**32 programs, the last one root's, has the count that a child born at the beginning remembers. In both "
+        "kernels here it has 2 bits, so that four execs do it; in the mended one it has 64, which nobody "
+        "exhausts.",
         _exec_id,
         in_32=True,
         points=(Patch("fs.exec:setup_new_exec", "& 0xFFFFFFFF", "& 3"),),

@@ -36,12 +36,16 @@ async def _escape(linux: Sys) -> None:
         await linux.print("wrong: a thread lives on in a process that was killed")
 
 
+def _heard(sig: int) -> None:
+    """Let the call be interrupted."""
+
+
 # Fork and the signals that come meanwhile.
 
 
 async def _busy_parent(linux: Sys) -> None:
     await linux.mmap(length=4 << 20)  # whose copy takes 50 ms
-    await linux.sigaction(linux.SIGALRM, lambda sig: None, linux.SA_RESTART)
+    await linux.sigaction(linux.SIGALRM, _heard, linux.SA_RESTART)
     await linux.setitimer(linux.ITIMER_REAL, 10_000, 10_000)
     if await linux.fork() == 0:
         await linux.exit(0)
@@ -103,7 +107,7 @@ async def _reuser(linux: Sys, writer: int) -> None:
         await linux.wait()
 
 
-async def _reused(linux: Sys) -> None:
+async def _reused_init(linux: Sys) -> None:
     reader, writer = await linux.pipe()
     await linux.clone(_reuser, writer)
     await linux.clone(_reuser, writer)
@@ -116,15 +120,22 @@ async def _reused(linux: Sys) -> None:
         await linux.print("right: four children, four numbers")
 
 
+async def _reused(linux: Sys) -> None:
+    # A namespace of its own: in the first one numbers tell whose children they are, while orders are explored.
+    await linux.clone(_reused_init, flags=linux.CLONE_NEWPID | linux.SIGCHLD)
+    await linux.wait()
+
+
 LABS: Final = (
     Lab(
         "kill-escape",
         2006,
         "A thread that is just being made escapes its process's SIGKILL",
         "3f17da699431",
-        "Fork looked for a pending SIGKILL, and put the new thread into the process's list later, under another lock. A\n"
-        "SIGKILL between the two reached all threads but this one. It lived on in a dead process, whose parent waited\n"
-        "for ever. Since then both are one critical section. Fork here may lose its CPU while it copies.",
+        "Fork looked for a pending SIGKILL, and put the new thread into the process's list later, under another "
+        "lock. A SIGKILL between the two reached all threads but this one. It lived on in a dead process, whose "
+        "parent waited for ever. Since then both are one critical section. Fork here may lose its CPU while it "
+        "copies.",
         _escape,
         points=IN_FORK,
         mutation=(Patch("kernel.fork:_link_task", "if current.ti_flags & TIF_SIGPENDING:", "if False:"),),
@@ -134,10 +145,10 @@ LABS: Final = (
         2018,
         "Fork begins anew for each signal, and never ends",
         "c3ad2c3b02e9, 924de3b8c941",
-        "A signal that comes during fork makes it undo all and begin anew, so that a signal to a process group reaches\n"
-        "parent and child. A process whose copy takes longer than its timer's period is never copied. Since 4.19 only\n"
-        "fatal signals do that, and a new thread joins a stop that is under way. The copy takes 50 ms here, the\n"
-        "timer's period is 10 ms.",
+        "A signal that comes during fork makes it undo all and begin anew, so that a signal to a process group "
+        "reaches parent and child. A process whose copy takes longer than its timer's period is never copied. "
+        "Since 4.19 only fatal signals do that, and a new thread joins a stop that is under way. The copy takes "
+        "50 ms here, the timer's period is 10 ms.",
         _restarts,
         in_32=True,
         points=IN_FORK,
@@ -154,9 +165,10 @@ LABS: Final = (
         2019,
         "A process's start is older than its number, and can be forged",
         "7b5585136713, CVE-2019-6133",
-        "Number and start time together are taken for a process's identity, by polkit for one. Fork notes the start at\n"
-        "its beginning and takes the number at its end: who makes a fork last can be given a number later, with a\n"
-        "start as old as that of its former owner. The program sees a later number with an earlier start.",
+        "Number and start time together are taken for a process's identity, by polkit for one. Fork notes the "
+        "start at its beginning and takes the number at its end: who makes a fork last can be given a number "
+        "later, with a start as old as that of its former owner. The program sees a later number with an earlier "
+        "start.",
         _forged_start,
         in_32=True,
         points=IN_FORK,
@@ -173,9 +185,10 @@ LABS: Final = (
         2010,
         "The number of a process that has just ended is given out again at once",
         "5fdee8c4a5e1",
-        "Who takes a number notes it as the last one given out. Two that did so at the same time could note them in the\n"
-        "wrong order: the last number went back, and the next child was given the one that had just been freed. Since\n"
-        "then the last number is only moved forwards. The look-up may lose its CPU here before it notes the number.",
+        "Who takes a number notes it as the last one given out. Two that did so at the same time could note them "
+        "in the wrong order: the last number went back, and the next child was given the one that had just been "
+        "freed. Since then the last number is only moved forwards. The look-up may lose its CPU here before it "
+        "notes the number.",
         _reused,
         points=(
             *IN_FORK,

@@ -4,7 +4,6 @@ Only the pure build has functions that can be changed.
 """
 
 from __future__ import annotations
-
 import __future__
 
 from collections.abc import Iterator, Sequence
@@ -61,7 +60,7 @@ def _function(where: str) -> FunctionType:
     for name in path.split("."):
         found = getattr(found, name)
     if not isinstance(found, FunctionType):
-        raise LookupError(f"{where} is no function of the pure build")
+        raise LookupError(f"{where} is no function of the pure build")  # noqa: TRY004 -- of the module, not of a caller
     return found
 
 

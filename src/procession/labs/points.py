@@ -9,14 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.hw.chooser import GOES_ON
 from procession.include.linux.bug import bug_on
-from procession.include.linux.sched import (
-    TASK_TRACED_BIT,
-    TASK_UNINTERRUPTIBLE,
-    TASK_WAKEKILL,
-    set_task_state,
-)
+from procession.include.linux.sched import TASK_TRACED_BIT, TASK_UNINTERRUPTIBLE, TASK_WAKEKILL, set_task_state
 from procession.include.linux.signal import SIGKILL_MASK
 from procession.kernel import hrtimer, ptrace, sched, sched_choose
 from procession.labs.patch import Patch
@@ -33,16 +27,12 @@ COPY_NS: Final = 50_000_000  # and that is how long
 
 
 async def may_lose_cpu(current: Task) -> None:
-    """Ask whether somebody else shall run here; unlike behind a system call also if current has only just begun."""
+    """Ask whether somebody else shall go first, as before a system call."""
     k = current.kernel
-    if not k.chooser.active or current.mm is None:
+    if not k.chooser.exploring or current.mm is None:
         return
-    se = current.se
-    rivals = sched_choose._rivals(current) if sched_choose._has_company(current) else []
-    candidates = [se, *rivals]
-    answer = k.chooser.choose(GOES_ON, [sched_choose._leader(candidate) for candidate in candidates])
-    if answer:
-        sched_choose._run_next(candidates[answer])
+    # No call is called so: what comes behind this point may touch everything.
+    if sched_choose.choose_before_call(current, "may_lose_cpu", ()):
         await sched.schedule(current, "may_lose_cpu")
 
 

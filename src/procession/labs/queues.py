@@ -59,10 +59,10 @@ LABS: Final = (
         2012,
         "epoll watches a signalfd whose process is gone, and touches freed memory",
         "d80e731ecab4, 971316f0503a",
-        "A signalfd announces signals on a queue of the process that asks, which is freed with it. epoll kept its place\n"
-        "in the queue of the process that had added the descriptor: when that one had ended and the epoll file lived\n"
-        "on elsewhere, its end wrote to freed memory. Since 3.3 the end of the process tells epoll (POLLFREE). In both\n"
-        "kernels here a freed queue is no queue any more, as with slab poisoning.",
+        "A signalfd announces signals on a queue of the process that asks, which is freed with it. epoll kept its "
+        "place in the queue of the process that had added the descriptor: when that one had ended and the epoll "
+        "file lived on elsewhere, its end wrote to freed memory. Since 3.3 the end of the process tells epoll "
+        "(POLLFREE). In both kernels here a freed queue is no queue any more, as with slab poisoning.",
         _signalfd,
         in_32=True,
         points=(
@@ -90,10 +90,10 @@ LABS: Final = (
         2014,
         "A lock is requeued to itself, and a waiter leaves its place behind",
         "e9c243a5a6de, CVE-2014-3153; 6f7b0a2a5c0f, CVE-2012-6647",
-        "Who waits for a condition is requeued to a PI lock, and waits in that lock's tree with a part of its kernel\n"
-        "stack. Requeued from the lock to the same lock, after the program had written a 0 there, it was woken as\n"
-        "owner and left, while its place in the tree stayed: a pointer into a stack that is gone, with which phones were\n"
-        "rooted (Towelroot). Both kernels here look when such a waiter leaves.",
+        "Who waits for a condition is requeued to a PI lock, and waits in that lock's tree with a part of its "
+        "kernel stack. Requeued from the lock to the same lock, after the program had written a 0 there, it was "
+        "woken as owner and left, while its place in the tree stayed: a pointer into a stack that is gone, with "
+        "which phones were rooted (Towelroot). Both kernels here look when such a waiter leaves.",
         _requeue,
         in_32=True,
         until="3.2.60",

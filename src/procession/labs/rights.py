@@ -154,8 +154,8 @@ LABS: Final = (
         2011,
         "A program says of its signal that init has sent it",
         "da48524eb206, CVE-2011-1182",
-        "rt_sigqueueinfo takes a whole siginfo from the program. Codes of the kernel's own were refused, but not SI_TKILL,\n"
-        "which tgkill uses: whoever trusted such a signal's si_pid and si_uid could be told anything.",
+        "rt_sigqueueinfo takes a whole siginfo from the program. Codes of the kernel's own were refused, but not "
+        "SI_TKILL, which tgkill uses: whoever trusted such a signal's si_pid and si_uid could be told anything.",
         _forged,
         mutation=(
             Patch(
@@ -170,8 +170,9 @@ LABS: Final = (
         2011,
         "setuid fails for a user with many processes, and the caller stays root",
         "72fa59970f86",
-        "setuid could fail with EAGAIN when the new user had as many processes as RLIMIT_NPROC lets it have. Programs\n"
-        "that run as root do not expect setuid to fail, and did the user's work as root. Since 3.1 the next exec fails.",
+        "setuid could fail with EAGAIN when the new user had as many processes as RLIMIT_NPROC lets it have. "
+        "Programs that run as root do not expect setuid to fail, and did the user's work as root. Since 3.1 the "
+        "next exec fails.",
         _nproc,
         mutation=(
             Patch(
@@ -186,9 +187,9 @@ LABS: Final = (
         2015,
         "A user's set-user-ID program that is given to root is executed as root",
         "8b01fc86b9f4, CVE-2015-3339",
-        "Exec reads the mode and the owner of a file one after the other. A chown to root between the two, which takes\n"
-        "the set-user-ID bit away, is seen half: the bit is that of before, the owner is root. Since then both are read\n"
-        "under the inode's lock. Exec may lose its CPU between them here.",
+        "Exec reads the mode and the owner of a file one after the other. A chown to root between the two, which "
+        "takes the set-user-ID bit away, is seen half: the bit is that of before, the owner is root. Since then "
+        "both are read under the inode's lock. Exec may lose its CPU between them here.",
         _chown,
         in_32=True,
         points=(
@@ -219,10 +220,10 @@ LABS: Final = (
         2012,
         "Root's program writes an attacker's text over its own code",
         "e268337dfe26, CVE-2012-0056",
-        "/proc/PID/mem looked at every access whether it was one's own memory, and whether one had executed as many\n"
-        "programs as who opened the file. An attacker opened it in a child that had executed once, made it the\n"
-        "standard error of a set-user-ID program that it executed itself, and let that one complain. 3.2.0 and 3.2.1\n"
-        "have it; from 3.2.2 on, and so here, the file is the memory that was there when it was opened.",
+        "/proc/PID/mem looked at every access whether it was one's own memory, and whether one had executed as "
+        "many programs as who opened the file. An attacker opened it in a child that had executed once, made it "
+        "the standard error of a set-user-ID program that it executed itself, and let that one complain. 3.2.0 "
+        "and 3.2.1 have it; from 3.2.2 on, and so here, the file is the memory that was there when it was opened.",
         _mem,
         until="3.2.2",
         mutation=(

@@ -198,8 +198,8 @@ LABS: Final = (
         2005,
         "A thread traces its own process",
         "CVE-2005-3783",
-        "PTRACE_ATTACH refused oneself, but compared threads, not processes. A thread that was its own leader's tracer\n"
-        "and executed a program, or was killed, waited for a stop of its own: a deadlock or a BUG.",
+        "PTRACE_ATTACH refused oneself, but compared threads, not processes. A thread that was its own leader's "
+        "tracer and executed a program, or was killed, waited for a stop of its own: a deadlock or a BUG.",
         _own_group,
         mutation=(Patch("kernel.ptrace:ptrace_attach", "if same_thread_group(task, current):", "if task is current:"),),
     ),
@@ -208,8 +208,8 @@ LABS: Final = (
         2005,
         "A traced child is reaped behind its tracer's back",
         "CVE-2005-3784",
-        "A parent that ignores SIGCHLD has its children reaped as they end; also those that somebody traced, whose list\n"
-        "then led to freed memory. A tracer does care, whatever its SIGCHLD says.",
+        "A parent that ignores SIGCHLD has its children reaped as they end; also those that somebody traced, "
+        "whose list then led to freed memory. A tracer does care, whatever its SIGCHLD says.",
         _autoreap,
         mutation=(
             Patch(
@@ -222,9 +222,9 @@ LABS: Final = (
         2012,
         "A parent is told ECHILD while its child is between two waiters",
         "50b8d257486a",
-        "A tracer that is not the parent reaps a zombie first: it is EXIT_DEAD for a moment, and a zombie again for its\n"
-        "parent. A parent that looked just then saw a dead child, so none to wait for. 3.2 has it mended, in its last\n"
-        "hours: the parent waits on. The tracer's wait4 may lose its CPU here before it is done.",
+        "A tracer that is not the parent reaps a zombie first: it is EXIT_DEAD for a moment, and a zombie again "
+        "for its parent. A parent that looked just then saw a dead child, so none to wait for. 3.2 has it mended, "
+        "in its last hours: the parent waits on. The tracer's wait4 may lose its CPU here before it is done.",
         _zombie_twice,
         points=(_WAIT_REPORTS,),
         mutation=(
@@ -240,9 +240,10 @@ LABS: Final = (
         2014,
         "An orphan that its tracer is about to let go can never be reaped",
         "abd50b39e783",
-        "A parent dies while the tracer of its child has made that one EXIT_DEAD for a moment: the new parent's init gets\n"
-        "it with its old exit signal, for dead tasks are left as they are. It becomes a zombie again, and init, which\n"
-        "waits for SIGCHLD children, never sees it. Since 3.15 such a one is EXIT_TRACE, not dead.",
+        "A parent dies while the tracer of its child has made that one EXIT_DEAD for a moment: the new parent's "
+        "init gets it with its old exit signal, for dead tasks are left as they are. It becomes a zombie again, "
+        "and init, which waits for SIGCHLD children, never sees it. Since 3.15 such a one is EXIT_TRACE, not "
+        "dead.",
         _unreapable,
         in_32=True,
         points=(_WAIT_REPORTS,),
@@ -259,9 +260,10 @@ LABS: Final = (
         2013,
         "A tracer writes the registers of a tracee that has been killed and runs",
         "9899d11f6544, CVE-2013-0871",
-        "ptrace looks whether the tracee has stopped, and then writes to its kernel stack. SIGKILL wakes it between the\n"
-        "two, and what is written is where it goes on: a user's code in the kernel. Since then a SIGKILL waits until the\n"
-        "request is done. Both kernels here say so if the tracee has not stopped when the request is served.",
+        "ptrace looks whether the tracee has stopped, and then writes to its kernel stack. SIGKILL wakes it "
+        "between the two, and what is written is where it goes on: a user's code in the kernel. Since then a "
+        "SIGKILL waits until the request is done. Both kernels here say so if the tracee has not stopped when the "
+        "request is served.",
         _registers,
         in_32=True,
         until="3.2.39",
@@ -280,9 +282,9 @@ LABS: Final = (
         2013,
         "A program that may not be read may be traced",
         "d049f74f2dbe, CVE-2013-2929",
-        "fs.suid_dumpable 2 lets root alone have the core of a program that changes users or may not be read. Its memory\n"
-        "is marked with 2, and ptrace asked only whether the mark was 0: 2 was as good as 1, and whoever may\n"
-        "execute a program without reading it could read it in memory.",
+        "fs.suid_dumpable 2 lets root alone have the core of a program that changes users or may not be read. Its "
+        "memory is marked with 2, and ptrace asked only whether the mark was 0: 2 was as good as 1, and whoever "
+        "may execute a program without reading it could read it in memory.",
         _dumpable,
         in_32=True,
         until="3.2.54",
