@@ -20,6 +20,7 @@ WRONG = {
     "clear-tid-exec": "written into the new program's memory",
     "clone-parent": "killed root's service with signal 9",
     "cpu-timer-gone": "a process that is gone",
+    "dirty-cow": "has written to root's file",
     "dumpable-2": "traces a program that it may not read",
     "exec-chown": "runs as root",
     "exec-id-wrap": "killed root's service with signal 9",

@@ -75,8 +75,10 @@ class Token(NamedTuple):
         body = text[len(MAGIC) :].strip()
         try:
             raw = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
-            unpacked = zlib.decompressobj().decompress(raw, LIMIT)
-            fields = json.loads(unpacked)
+            packed = zlib.decompressobj()
+            fields = json.loads(packed.decompress(raw, LIMIT))
+            if not packed.eof:
+                raise ValueError("its end is missing")
             choices = [Choice(n, _KINDS[k], tuple(candidates), a) for n, k, candidates, a in fields["c"]]
             return cls(
                 str(fields["v"]),

@@ -5,15 +5,13 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from procession.labs.lab import Lab
+from procession.labs.lab import USER, Lab
 from procession.labs.patch import Patch
 
 if TYPE_CHECKING:
     from procession.arch.python.sys import Sys
 
 __all__ = ("LABS",)
-
-USER: Final = 1000  # whoever is not root
 
 
 async def _become(linux: Sys, uid: int = USER) -> None:

@@ -9,12 +9,12 @@ from typing import Any, Final, NamedTuple
 from procession.explorer.properties import PROPERTIES
 from procession.explorer.report import failure_text
 from procession.explorer.search import search
-from procession.explorer.subject import Outcome, Run, Subject
+from procession.explorer.subject import MEMORY, Outcome, Run, Subject
 from procession.explorer.token import Token
 from procession.hw.chooser import Recorded
 from procession.labs.patch import Patch, patched
 
-__all__ = ("RIGHT", "WRONG", "Finding", "Lab", "Program")
+__all__ = ("RIGHT", "USER", "WRONG", "Finding", "Lab", "Program")
 
 Program = Callable[[Any], Awaitable[Any]]
 
@@ -22,7 +22,7 @@ Program = Callable[[Any], Awaitable[Any]]
 RIGHT: Final = "right: "
 WRONG: Final = "wrong: "
 
-GIB: Final = 1 << 30
+USER: Final = 1000  # somebody who is not root
 
 
 class Finding(NamedTuple):
@@ -62,7 +62,7 @@ class Lab(NamedTuple):
     mutation: tuple[Patch, ...] = ()
     points: tuple[Patch, ...] = ()
     programs: Mapping[str, Program] = {}
-    memory: int = GIB
+    memory: int = MEMORY
 
     @contextmanager
     def kernel(self, *, broken: bool) -> Iterator[None]:

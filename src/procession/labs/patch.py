@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 import inspect
+from operator import attrgetter
 from textwrap import dedent
 from types import CodeType, FunctionType
 from typing import Final, NamedTuple
@@ -56,9 +57,7 @@ def patched(patches: Sequence[Patch]) -> Iterator[None]:
 
 def _function(where: str) -> FunctionType:
     module, _, path = where.partition(":")
-    found = import_module(f"procession.{module}")
-    for name in path.split("."):
-        found = getattr(found, name)
+    found = attrgetter(path)(import_module(f"procession.{module}"))
     if not isinstance(found, FunctionType):
         raise LookupError(f"{where} is no function of the pure build")  # noqa: TRY004 -- of the module, not of a caller
     return found

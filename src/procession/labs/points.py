@@ -10,15 +10,28 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.include.linux.bug import bug_on
+from procession.include.linux.mm_types import PAGE_MASK, PAGE_SHIFT
 from procession.include.linux.sched import TASK_TRACED_BIT, TASK_UNINTERRUPTIBLE, TASK_WAKEKILL, set_task_state
 from procession.include.linux.signal import SIGKILL_MASK
 from procession.kernel import hrtimer, ptrace, sched, sched_choose
 from procession.labs.patch import Patch
+from procession.mm import gup, memory, mmap
 
 if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.sched import Task
 
-__all__ = ("IN_FORK", "at_once", "may_lose_cpu", "serve", "serve_frozen", "wait_for_memory")
+__all__ = (
+    "IN_FORK",
+    "at_once",
+    "may_lose_cpu",
+    "serve",
+    "serve_frozen",
+    "wait_for_memory",
+    "write_mem",
+    "write_mem_cow",
+)
 
 Answer = Callable[["Task", "Task", int, int, int], int]
 
@@ -61,6 +74,40 @@ async def serve_frozen(current: Task, child: Task, request: int, addr: int, data
         child.state |= TASK_WAKEKILL
         if child.pending.signal & SIGKILL_MASK:
             sched.wake_up_state(child, TASK_TRACED_BIT)
+
+
+async def write_mem(current: Task, mm: MmStruct, address: int, data: bytes) -> int:
+    """Write to one page past its protection, as to /proc/PID/mem: break copy-on-write, then look up what is there.
+
+    The CPU may be lost between the two, and the second look is as for reading.
+    """
+    k = current.kernel
+    _page(k, mm, address, write=True)
+    await may_lose_cpu(current)
+    return _store(k, _page(k, mm, address, write=False), address, data)
+
+
+async def write_mem_cow(current: Task, mm: MmStruct, address: int, data: bytes) -> int:
+    """As write_mem; but if the page is not the process's own any more, all of it is done again (FOLL_COW)."""
+    k = current.kernel
+    while True:
+        pfn = _page(k, mm, address, write=True)
+        await may_lose_cpu(current)
+        if memory.follow_page(k, mm, address) == pfn:
+            return _store(k, pfn, address, data)
+
+
+def _page(k: Kernel, mm: MmStruct, address: int, *, write: bool) -> int:
+    with mm.mmap_sem.read():
+        vma = mmap.find_vma(mm, address)
+        assert vma is not None
+        return gup.get_user_page(k, mm, vma, address, write, force=True)
+
+
+def _store(k: Kernel, pfn: int, address: int, data: bytes) -> int:
+    at = (pfn << PAGE_SHIFT) + (address & ~PAGE_MASK)
+    k.frames.phys[at : at + len(data)] = data
+    return len(data)
 
 
 def at_once(call: Coroutine[Any, Any, Task]) -> Task:

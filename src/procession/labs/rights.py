@@ -5,16 +5,14 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from procession.labs.lab import Lab
+from procession.include.linux.signal import SI_TKILL
+from procession.labs.lab import USER, Lab
 from procession.labs.patch import Patch
 
 if TYPE_CHECKING:
     from procession.arch.python.sys import Sys
 
 __all__ = ("LABS",)
-
-USER: Final = 1000
-SI_TKILL: Final = -6
 
 
 # A forged sender.
@@ -148,6 +146,40 @@ async def _mem(linux: Sys) -> None:
     await linux.wait()
 
 
+# A file that may not be written.
+
+
+async def _unmaps(linux: Sys, address: int) -> None:
+    await linux.madvise(address, 4096, linux.MADV_DONTNEED)
+    await linux.pause()
+
+
+async def _writes(linux: Sys) -> None:
+    await linux.setresuid(USER, USER, USER)
+    await linux.execve("/bin/writer", ["writer"])
+
+
+async def _writer(linux: Sys) -> None:
+    fd = await linux.open("/etc/passwd", linux.O_RDONLY)
+    address = await linux.mmap(prot=linux.PROT_READ, flags=linux.MAP_PRIVATE, fd=fd)
+    mem = await linux.open("/proc/self/mem", linux.O_RDWR)
+    await linux.clone(_unmaps, address, flags=linux.CLONE_VM | linux.CLONE_SIGHAND | linux.CLONE_THREAD)
+    await linux.pwrite(mem, b"user", address)  # to its own copy
+    await linux.exit_group(0)
+
+
+async def _dirty_cow(linux: Sys) -> None:
+    await linux.mkdir("/etc", 0o755)
+    await linux.write_file("/etc/passwd", b"root::0:0", 0o644)
+    await linux.clone(_writes)
+    await linux.wait()
+    now = await linux.read_file("/etc/passwd")
+    if now == b"root::0:0":
+        await linux.print("right: the file is as root has left it")
+    else:
+        await linux.print("wrong: a user has written to root's file:", now.decode())
+
+
 LABS: Final = (
     Lab(
         "forged-sender",
@@ -214,6 +246,29 @@ LABS: Final = (
             ),
         ),
         programs={"/bin/tool": _tool},
+    ),
+    Lab(
+        "dirty-cow",
+        2016,
+        "A user writes to a file that it may only read",
+        "19be0eaffa3a, CVE-2016-5195",
+        "Who writes to a private mapping past its protection, by ptrace or /proc/PID/mem, gets a copy of the page "
+        "first; then the page is looked up as for reading, since it is known to be a copy. If another thread throws the copy "
+        "away between the two (MADV_DONTNEED), what is found is the file's own page, and the file is written to. Since "
+        "4.9 what is found has to be a copy. The write may lose its CPU between the two here.",
+        _dirty_cow,
+        in_32=True,
+        points=(
+            Patch(
+                "fs.proc.mem:MemFile.write",
+                "    return self._transfer(current, buf, count, pos, write=True)\n",
+                "    from procession.labs import points\n"
+                "    data = uaccess.copy_from_user(current, buf, count)\n"
+                "    return await points.write_mem(current, self.mm, pos, data)\n",
+            ),
+        ),
+        mutation=(Patch("fs.proc.mem:MemFile.write", "points.write_mem(", "points.write_mem_cow("),),
+        programs={"/bin/writer": _writer},
     ),
     Lab(
         "proc-mem",

@@ -12,15 +12,13 @@ from procession.include.linux.ptrace import (
     PTRACE_SETOPTIONS,
     PTRACE_TRACEME,
 )
-from procession.labs.lab import Lab
+from procession.labs.lab import USER, Lab
 from procession.labs.patch import Patch
 
 if TYPE_CHECKING:
     from procession.arch.python.sys import Sys
 
 __all__ = ("LABS",)
-
-USER: Final = 1000
 
 
 # One's own process.

@@ -231,8 +231,14 @@ def _permissions(k: Kernel, spaces: list[MmStruct], walk: _Walk) -> list[str]:
     bad |= ((entries & _RW) != 0) & executed
     out = [_complaint(k, spaces, walk, i, bool(inside[i])) for i in bad.nonzero()[0].tolist()]
 
-    anons = np.bincount(walk.space[anon], minlength=len(spaces)).tolist()
-    files = np.bincount(walk.space[is_file], minlength=len(spaces)).tolist()
+    return out + _rss(k, spaces, walk.space[anon], walk.space[is_file])
+
+
+def _rss(k: Kernel, spaces: list[MmStruct], anon: _Numbers, is_file: _Numbers) -> list[str]:
+    """Each address space counts its pages; anon, is_file: the numbers of those that have one, for each page."""
+    out = []
+    anons = np.bincount(anon, minlength=len(spaces)).tolist()
+    files = np.bincount(is_file, minlength=len(spaces)).tolist()
     for nr, mm in enumerate(spaces):
         found = anons[nr], files[nr]
         if (mm.rss_anon, mm.rss_file) != found and (mm.rss_anon - _arguments(k, mm), mm.rss_file) != found:
