@@ -126,6 +126,17 @@ def test_the_command_runs_one():
     assert "broken" not in procession("restorer-exec", "--fixed").stdout
 
 
+def test_the_command_changes_to_the_pure_build():
+    code = (
+        "import sys; from procession import _build; _build.running = _build.Build(by='mypyc')\n"
+        "sys.argv = ['procession', 'lab', 'restorer-exec', '--fixed']\n"
+        "from procession.cli.main import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\nfixed:  nothing is left of the old action" in done.stdout
+
+
 def test_a_lab_that_is_none():
     done = procession("no-such")
     assert (done.returncode, done.stdout) == (125, "")
