@@ -431,6 +431,7 @@ def _recorded(machine: Machine, trace: Path | None, fail: str) -> Iterator[None]
 
 
 def print_tree(lives: ProcessTree) -> None:
+    """Print the life of every process on standard error."""
     show(lives.render(), stderr=True, fold=False)
 
 

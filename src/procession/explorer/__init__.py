@@ -65,8 +65,8 @@ def explore(
 
     program, args, root, env, cwd, stdin, as_init, programs: as Machine and Machine.run take them.
     deviations: in how many places at most an order may differ from Linux's own.  exhaustive: all orders, of those that
-    cannot be told apart only one.  schedules, seconds: stop after so many.  seed: of the schedules at random, and of the
-    program's random bytes.  properties: functions of a Run that return what is wrong, or nothing.  off: names of
+    cannot be told apart only one.  schedules, seconds: stop after so many.  seed: of the schedules at random, and of
+    the program's random bytes.  properties: functions of a Run that return what is wrong, or nothing.  off: names of
     built-in properties that may be broken (PROPERTIES and the names of what they find).  expect: what outcomes are
     allowed: "exit 0", several such texts, or a function of an Outcome.  first: stop at the first failure.
     max_steps: more than that and a schedule counts as endless.  check: hold all kernel structures against each other

@@ -1,8 +1,8 @@
 """Schedules that deviate from the default in at most so many answers, those with the fewest first.
 
-The first failure is then the one with the shortest explanation. Where a thread's next step touches nothing that anybody
-else does, it does not matter whether others go before it or behind it, so that no deviation is tried there: the thread's
-next question offers the same.
+The first failure is then the one with the shortest explanation. Where a thread's next step touches nothing that
+anybody else does, it does not matter whether others go before it or behind it, so that no deviation is tried there: the
+thread's next question offers the same.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Bounded:
         return run
 
     def _reconsider(self, waiting: list[list[_Place]]) -> bool:
-        """Take up what was skipped for objects that have turned out to be shared since; returns whether there is any."""
+        """Take up what was skipped for objects that have turned out to be shared; returns whether there is any."""
         found = False
         for level, skipped in self.skipped.items():
             self.skipped[level] = [(place, step) for place, step in skipped if not self.shared.meets(step)]

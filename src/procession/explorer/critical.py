@@ -1,8 +1,9 @@
-"""Which step decided a failing run: before it all could still end well, after it nothing can; and which two steps count.
+"""Which step decided a failing run, and which two steps count.
 
-The place is looked for from the end: at each question the other answers are tried, each with the default order behind it
-and a few others. The two steps are a pair that conflict, and come in this order in the failing run and in the other one in
-the good run (the idea is that of Hermit's schedule bisection and of SimGrid's critical transition).
+Before the one all could still end well, after it nothing can. It is looked for from the end: at each question the other
+answers are tried, each with the default order behind it. The two are a pair that conflict, and come in this order in the
+failing run and in the other one in the good run. (The ideas are those of SimGrid's critical transition and of Hermit's
+bisection between schedules.)
 """
 
 from __future__ import annotations

@@ -184,7 +184,7 @@ class Footprints:
         if file.f_count > 1:
             return
         mode = inode.i_mode & S_IFMT
-        if mode in (S_IFIFO, S_IFSOCK) or (mode != S_IFREG and mode != S_IFCHR) or type(file).__name__ == "TtyFile":
+        if mode in (S_IFIFO, S_IFSOCK) or mode not in (S_IFREG, S_IFCHR) or type(file).__name__ == "TtyFile":
             self.file(file, WRITE)
 
     def path(self, task: Task, pointer: Any, how: int) -> bytes:
@@ -235,7 +235,7 @@ class Footprints:
             self.shared.add(child.tgid)
 
     def dies(self, p: Task) -> None:
-        """Note what the end of a thread does: files are closed, children go to somebody else, the parent hears of it."""
+        """Note what the end of a thread does: files are closed, children go elsewhere, the parent hears of it."""
         files = p.files
         if files is not None and files.count == 1:
             for fd, file in enumerate(files.fd):

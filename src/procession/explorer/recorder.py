@@ -79,8 +79,8 @@ class Recorder(Provider):
     """One run.
 
     steps, nodes: what was done and asked so far.  names: of threads by ancestry: "P" the program, "P.2" its second
-    child.  doing: the call that each thread is about to make, or sleeps in.  survivors: who is left, once the program has
-    ended and all the others sleep; None before.
+    child.  doing: the call that each thread is about to make, or sleeps in.  survivors: who is left, once the program
+    has ended and all the others sleep; None before.
     """
 
     explores = True

@@ -1,10 +1,10 @@
 """Schedules drawn at random: the same ones for the same seed.
 
-Pos gives each step a priority when its call is known, and a new one when another step touches what it is about to touch
-(Yuan, Yang, Gu: Partial order aware concurrency sampling, CAV 2018): each order of the steps that conflict is then about
-as likely as any other. Pct gives each thread a priority and lowers that of whoever runs at a few moments: d of these
-find a mistake that needs d switches with a chance that is known (Burckhardt et al.: A randomized scheduler with
-probabilistic guarantees of finding bugs, ASPLOS 2010).
+Pos gives each step a priority when its call is known, and a new one when another step touches what it is about to
+touch (Yuan, Yang, Gu: Partial order aware concurrency sampling, CAV 2018): each order of the steps that conflict is
+then about as likely as any other. Pct gives each thread a priority and lowers that of whoever runs at a few moments: d
+of these find a mistake that needs d switches with a chance that is known (Burckhardt et al.: A randomized scheduler
+with probabilistic guarantees of finding bugs, ASPLOS 2010).
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ class Pos(Strategy):
     """Partial order sampling."""
 
     def __init__(self, seed: int) -> None:
-        self.random = Random(seed)
+        self.random = Random(seed)  # noqa: S311 -- to be the same again
         self.priority: dict[int, float] = {}
         self.about: dict[int, dict[Object, int]] = {}
 
     def pick(self, recorder: Recorder, kind: str, candidates: Sequence[int]) -> int:
+        """Return the one with the highest priority."""
         if kind not in (GOES_FIRST, RUNS_NEXT):
             return self.random.randrange(len(candidates))
         self._after_step(recorder)
@@ -53,11 +54,12 @@ class Pct(Strategy):
     """Probabilistic concurrency testing: changes moments among the first steps of a run as long as steps."""
 
     def __init__(self, seed: int, changes: int, steps: int) -> None:
-        self.random = Random(seed)
+        self.random = Random(seed)  # noqa: S311 -- to be the same again
         self.priority: dict[int, float] = {}
         self.moments = [self.random.randrange(max(1, steps)) for _ in range(changes)]
 
     def pick(self, recorder: Recorder, kind: str, candidates: Sequence[int]) -> int:
+        """Return the one with the highest priority."""
         if kind not in (GOES_FIRST, RUNS_NEXT):
             return self.random.randrange(len(candidates))
         for nr in candidates:

@@ -35,6 +35,7 @@ class Wishes(Strategy):
         self.taken: dict[int, int] = {}
 
     def pick(self, recorder: Recorder, kind: str, candidates: Sequence[int]) -> int:
+        """Return what is wished for here."""
         first = candidates[0]
         steps = self.taken.get(first, 0) if kind in (GOES_FIRST, RUNS_NEXT) else len(recorder.doing)
         for index, wish in enumerate(self.left):
@@ -44,6 +45,7 @@ class Wishes(Strategy):
         return 0
 
     def begins(self, recorder: Recorder, nr: int) -> None:
+        """Count the thread's steps."""
         self.taken[nr] = self.taken.get(nr, 0) + 1
 
 

@@ -1,7 +1,7 @@
 """Steps of an explored run: who did what, what of the kernel it touched, and which steps could not change places.
 
-A step is one system call of a thread, from its entry to its end or to where it sleeps, and all that the thread then does
-up to its next call. Who is woken goes on with a step of its own.
+A step is one system call of a thread, from its entry to its end or to where it sleeps, and all that the thread then
+does up to its next call. Who is woken goes on with a step of its own.
 """
 
 from __future__ import annotations
