@@ -87,9 +87,9 @@ async def _forged_start(linux: Sys) -> None:
     other = await linux.clone(_sleeper)
     younger = int(await linux.read(reader, 10))
     if await _start(linux, younger) < await _start(linux, other):
-        await linux.print(f"wrong: {younger} has begun before {other}, whose number was given out earlier")
+        await linux.print(f"wrong: {younger} has begun before {other}, which was there earlier")
     else:
-        await linux.print("right: who has the later number has begun later")
+        await linux.print("right: who came later has begun later")
     for pid in (slow, other, younger):
         await linux.kill(pid, linux.SIGKILL)
 
@@ -167,7 +167,7 @@ LABS: Final = (
         "7b5585136713, CVE-2019-6133",
         "Number and start time together are taken for a process's identity, by polkit for one. Fork notes the "
         "start at its beginning and takes the number at its end: who makes a fork last can be given a number "
-        "later, with a start as old as that of its former owner. The program sees a later number with an earlier "
+        "later, with a start as old as that of its former owner. The program sees who came later with the earlier "
         "start.",
         _forged_start,
         in_32=True,

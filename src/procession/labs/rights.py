@@ -253,9 +253,10 @@ LABS: Final = (
         "A user writes to a file that it may only read",
         "19be0eaffa3a, CVE-2016-5195",
         "Who writes to a private mapping past its protection, by ptrace or /proc/PID/mem, gets a copy of the page "
-        "first; then the page is looked up as for reading, since it is known to be a copy. If another thread throws the copy "
-        "away between the two (MADV_DONTNEED), what is found is the file's own page, and the file is written to. Since "
-        "4.9 what is found has to be a copy. The write may lose its CPU between the two here.",
+        "first; then the page is looked up as for reading, since it is known to be a copy. If another thread "
+        "throws the copy away between the two (MADV_DONTNEED), what is found is the file's own page, and the file "
+        "is written to. Since 4.9 what is found has to be a copy. The write may lose its CPU between the two "
+        "here.",
         _dirty_cow,
         in_32=True,
         points=(
