@@ -8,7 +8,7 @@ import json as jsonlib
 import os
 from pathlib import Path
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ("add_to", "replay_token")
 
-SEARCHES = "What is searched"
-TOLD = "What you are told"
+SEARCHES: Final = "What is searched"
+TOLD: Final = "What you are told"
 
 
 class _Explore(Words):

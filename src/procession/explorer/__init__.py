@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from procession.arguments import check_flags, check_kind, check_range
 from procession.explorer.properties import PROPERTIES, Property, Violation
@@ -36,7 +36,7 @@ __all__ = (
     "replay",
 )
 
-MAX_DEVIATIONS = 20
+MAX_DEVIATIONS: Final = 20
 
 
 def explore(
@@ -113,7 +113,7 @@ def explore(
     return search.run()
 
 
-_FOUND = ("lost-child", "end-of-file", "stopped", "zombie", "panic", "outcome")
+_FOUND: Final = ("lost-child", "end-of-file", "stopped", "zombie", "panic", "outcome")
 
 
 def replay(token: str, program: Program | None = None, **options: Any) -> Result:

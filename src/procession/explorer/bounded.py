@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from procession.explorer.dfs import Prefix
+from procession.explorer.prefix import Prefix
 from procession.explorer.steps import EVERYTHING, Node, Object, Step, conflict
 from procession.explorer.subject import Run, Subject
 from procession.hw.chooser import GOES_FIRST, RUNS_NEXT

@@ -1,16 +1,16 @@
 """Which step decided a failing run, and which two steps count.
 
 Before the one all could still end well, after it nothing can. It is looked for from the end: at each question the other
-answers are tried, each with the default order behind it. The two are a pair that conflict, and come in this order in the
-failing run and in the other one in the good run. (The ideas are those of SimGrid's critical transition and of Hermit's
-bisection between schedules.)
+answers are tried, each with the default order behind it. The two are a pair that conflict, and come in this order in
+the failing run and in the other one in the good run. (The ideas are those of SimGrid's critical transition and of
+Hermit's bisection between schedules.)
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from procession.explorer.dfs import Prefix
+from procession.explorer.prefix import Prefix
 from procession.explorer.properties import violations
 from procession.explorer.steps import Node, Object, Step, shared_object
 from procession.explorer.subject import Run
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ("Critical", "find_critical")
 
-MOST: Final = 200  # runs that are spent on finding the place
+MOST_TRIED: Final = 200  # runs that are spent on finding the place
 
 
 class Critical(NamedTuple):
@@ -39,7 +39,7 @@ def find_critical(failure: Failure) -> Critical | None:
     """Return what decided a failing run; None if no other answer to any of its questions was seen to end well."""
     recorder = failure.run.recorder
     nodes = recorder.nodes
-    left = MOST
+    left = MOST_TRIED
     for number in range(len(nodes) - 1, -1, -1):
         node = nodes[number]
         for answer in range(len(node.candidates)):

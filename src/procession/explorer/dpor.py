@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from procession.explorer.dfs import check_question
+from procession.explorer.prefix import check_question
 from procession.explorer.recorder import Recorder, Redundant, Strategy
-from procession.explorer.steps import ADD, EVERYTHING, READ, Node, Object, Step, conflict, shared_object
+from procession.explorer.steps import ADDS, EVERYTHING, READS, Node, Object, Step, shared_object
 from procession.explorer.subject import Run, Subject
 from procession.hw.chooser import GOES_FIRST, RUNS_NEXT
 
-__all__ = ("dpor", "happens_before", "races")
+__all__ = ("HappensBefore", "dpor", "races")
 
 Touched = dict[Object, int]
 
@@ -169,18 +169,18 @@ class _Accesses:
     def before(self, how: int) -> list[int]:
         """Return the steps that one with this access has to stay behind."""
         found = []
-        if how != READ:
+        if how != READS:
             found += self.reads
-        if how != ADD:
+        if how != ADDS:
             found += self.adds
         if (self.write >= 0 and not found) or self.write >= 0:
             found.append(self.write)
         return found
 
     def note(self, index: int, how: int) -> None:
-        if how == READ:
+        if how == READS:
             self.reads.append(index)
-        elif how == ADD:
+        elif how == ADDS:
             self.adds.append(index)
         else:
             self.write = index
@@ -188,7 +188,7 @@ class _Accesses:
             self.adds.clear()
 
 
-class happens_before:
+class HappensBefore:
     """Of each step, by thread, the last step that came before it for a reason (clocks), and its races."""
 
     def __init__(self, steps: list[Step]) -> None:
@@ -196,49 +196,55 @@ class happens_before:
         self.clocks: list[Clock] = []
         self.found: list[list[int]] = []  # of each step, those it races with
         self.wakers: list[list[int]] = []  # of each step, those that let it be
-        objects: dict[Object, _Accesses] = {}
+        self.objects: dict[Object, _Accesses] = {}
+        self.everything = -1  # the last step that could have touched anything
         last: dict[int, int] = {}
         waker: dict[int, list[int]] = {}
-        everything = -1
         for index, step in enumerate(steps):
             clock: Clock = {}
             if step.nr in last:
                 _join(clock, self.clocks[last[step.nr]])
             wakers = waker.pop(step.nr, [])
             self.wakers.append(wakers)
-            rivals: set[int] = set(wakers)
             if step.barrier:
                 for other in last.values():
                     _join(clock, self.clocks[other])
-            elif EVERYTHING in step.touched:
-                rivals.update(i for i in range(everything + 1, index) if steps[i].touched)
-            elif step.touched and everything >= 0:
-                rivals.add(everything)
-            for thing, how in step.touched.items():
-                accesses = objects.get(thing)
-                if accesses is None:
-                    accesses = objects[thing] = _Accesses()
-                else:
-                    rivals.update(accesses.before(how))
-                accesses.note(index, how)
-            if EVERYTHING in step.touched:
-                if everything >= 0:
-                    rivals.add(everything)
-                everything = index
-            races = []
-            for other in sorted(rivals, reverse=True):
-                nr = steps[other].nr
-                if other <= clock.get(nr, -1):
-                    continue
-                if nr != step.nr:
-                    races.append(other)
-                _join(clock, self.clocks[other])
-            clock[step.nr] = index
-            last[step.nr] = index
+            rivals = set(wakers)
+            rivals.update(self._rivals(index, step))
+            self.found.append(self._race(step, clock, rivals))
+            clock[step.nr] = last[step.nr] = index
             for nr in step.wakes:
                 waker.setdefault(nr, []).append(index)
             self.clocks.append(clock)
-            self.found.append(races)
+
+    def _rivals(self, index: int, step: Step) -> list[int]:
+        """Return the steps that this one conflicts with, and note what it touches itself."""
+        rivals = []
+        if self.everything >= 0 and step.touched:
+            rivals.append(self.everything)
+        if EVERYTHING in step.touched:
+            rivals += [i for i in range(self.everything + 1, index) if self.steps[i].touched]
+            self.everything = index
+        for thing, how in step.touched.items():
+            accesses = self.objects.get(thing)
+            if accesses is None:
+                accesses = self.objects[thing] = _Accesses()
+            else:
+                rivals += accesses.before(how)
+            accesses.note(index, how)
+        return rivals
+
+    def _race(self, step: Step, clock: Clock, rivals: set[int]) -> list[int]:
+        """Return those of the rivals that need not have come first, as nothing between says so; clock learns of all."""
+        races = []
+        for other in sorted(rivals, reverse=True):
+            nr = self.steps[other].nr
+            if other <= clock.get(nr, -1):
+                continue
+            if nr != step.nr:
+                races.append(other)
+            _join(clock, self.clocks[other])
+        return races
 
     def before(self, i: int, j: int) -> bool:
         """Whether step i had to come before step j."""
@@ -247,7 +253,7 @@ class happens_before:
 
 def races(steps: list[Step], fresh: int) -> Iterator[tuple[int, int, list[int]]]:
     """Return the races that end at step fresh or later: (i, j, the threads one of which has to be tried before i)."""
-    order = happens_before(steps)
+    order = HappensBefore(steps)
     for j in range(fresh, len(steps)):
         for i in order.found[j]:
             initials = _initials(steps, order, i, j)
@@ -256,7 +262,7 @@ def races(steps: list[Step], fresh: int) -> Iterator[tuple[int, int, list[int]]]
                 yield i, j, initials
 
 
-def _initials(steps: list[Step], order: happens_before, i: int, j: int) -> list[int]:
+def _initials(steps: list[Step], order: HappensBefore, i: int, j: int) -> list[int]:
     """Return who could begin what leads to j without i: the steps between that need not come behind i, and j."""
     rest = [k for k in range(i + 1, j) if not order.before(i, k)]
     rest.append(j)
@@ -270,13 +276,3 @@ def _initials(steps: list[Step], order: happens_before, i: int, j: int) -> list[
         if not any(order.before(other, k) for other in rest[:position]):
             initials.append(nr)
     return initials
-
-
-def critical(a: Step, b: Step) -> Object | None:
-    """Return what two steps conflict about, None if they do not."""
-    return shared_object(a.touched, b.touched)
-
-
-def ordered(a: int, b: int) -> bool:
-    """Whether two accesses keep their order."""
-    return conflict(a, b)

@@ -7,27 +7,12 @@ What everybody shares and nobody sees (tasklist_lock, run queues, free memory, c
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.explorer.steps import ADD, EVERYTHING, READ, WRITE, Object, Step
-from procession.include.linux.fcntl import (
-    F_DUPFD,
-    F_DUPFD_CLOEXEC,
-    F_GETFD,
-    F_GETFL,
-    F_GETLK,
-    F_SETFD,
-    F_SETLK,
-    F_SETLKW,
-    O_CREAT,
-    O_TRUNC,
-)
-from procession.include.linux.fdtable import FD_MASK, FD_SHIFT
+from procession.explorer.calls import CALLS, OPENS, file_of, inode_object
+from procession.explorer.steps import ADDS, EVERYTHING, READS, WRITES, Object, Step
+from procession.include.linux.fcntl import O_CREAT, O_TRUNC
 from procession.include.linux.fs import S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK
-from procession.include.linux.mm_types import PROT_WRITE
-from procession.include.linux.mman import MAP_SHARED
-from procession.include.linux.sched import CLONE_FILES, CLONE_FS
 from procession.include.linux.signal import (
     SA_SIGINFO,
     SIG_DFL,
@@ -37,7 +22,6 @@ from procession.include.linux.signal import (
     SIGCONT,
     SIGRTMIN,
 )
-from procession.include.linux.wait import P_PID
 from procession.tools.peek import peek
 
 if TYPE_CHECKING:
@@ -72,11 +56,6 @@ KINDS: Final = (
     "terminal",
 )
 
-_CONTENTS_FREE: Final = frozenset({"null", "zero", "full"})
-_UINT: Final = 0xFFFFFFFF
-
-Call = Callable[["Footprints", "Task", tuple[Any, ...]], None]
-
 
 class Footprints:
     """Fills in what the steps of one run touch.
@@ -99,7 +78,7 @@ class Footprints:
 
     def everything(self) -> None:
         """Note that nobody knows what the current step touches."""
-        self.touch(EVERYTHING, WRITE)
+        self.touch(EVERYTHING, WRITES)
 
     # Steps.
 
@@ -109,12 +88,12 @@ class Footprints:
         if task is None or task.mm is None:
             return
         # A signal that comes before or after any call of a program is seen in another place.
-        self.touch(("pending", task.tgid), READ)
+        self.touch(("pending", task.tgid), READS)
         if task.mm.mm_users > 1:
             owner = task.mm.owner
-            self.touch(("memory", task.tgid if owner is None else owner.tgid), WRITE)
+            self.touch(("memory", task.tgid if owner is None else owner.tgid), WRITES)
         if task.tgid in self.shared:
-            self.touch(("shared",), WRITE)
+            self.touch(("shared",), WRITES)
         if not step.what:
             return
         call = CALLS.get(step.what)
@@ -125,11 +104,11 @@ class Footprints:
 
     def ended(self, task: Task, name: str, args: tuple[Any, ...], result: int) -> None:
         """Note what is only known now that a call has its result."""
-        if result < 0 or name not in _OPENS:
+        if result < 0 or name not in OPENS:
             return
-        flags = args[_OPENS[name]] if name != "creat" else O_CREAT | O_TRUNC
+        flags = args[OPENS[name]] if name != "creat" else O_CREAT | O_TRUNC
         if flags & O_TRUNC:
-            self.fd(task, result, WRITE)
+            self.fd(task, result, WRITES)
 
     # What things are.
 
@@ -139,63 +118,63 @@ class Footprints:
         sb = inode.i_sb
         mode = inode.i_mode & S_IFMT
         if mode == S_IFSOCK:
-            self.touch(("sockets",), WRITE)
+            self.touch(("sockets",), WRITES)
         elif sb.s_type in ("proc", "sysfs", "cgroup", "debugfs"):
             self.everything()
         elif mode == S_IFIFO:
-            self.touch(_inode(inode), WRITE)
+            self.touch(inode_object(inode), WRITES)
         elif mode == S_IFCHR:
             self._device(file, inode, how)
         elif sb.s_type == "anon_inodefs":
-            self.touch(("anonymous",), WRITE)
+            self.touch(("anonymous",), WRITES)
         else:
-            self.touch(_inode(inode), how)
+            self.touch(inode_object(inode), how)
             if moves and file.f_count > 1:
-                self.touch(("position", *_inode(inode)[1:]), WRITE)
-            if how != READ:
-                self.touch(("sizes", file.f_path.dentry.d_name), WRITE)
+                self.touch(("position", *inode_object(inode)[1:]), WRITES)
+            if how != READS:
+                self.touch(("sizes", file.f_path.dentry.d_name), WRITES)
 
     def _device(self, file: File, inode: Inode, how: int) -> None:
         kind = type(file).__name__
         if kind in ("NullFile", "ZeroFile", "FullFile"):
             return
         if kind == "RandomFile":
-            self.touch(("random",), WRITE)
+            self.touch(("random",), WRITES)
         elif kind == "ConsoleFile":
-            self.touch(("inode", "console", 0 if how == READ else file.private_data), WRITE)
+            self.touch(("inode", "console", 0 if how == READS else file.private_data), WRITES)
         else:
-            self.touch(("terminal",), WRITE)
-            self.touch(("groups",), READ)
+            self.touch(("terminal",), WRITES)
+            self.touch(("groups",), READS)
 
     def fd(self, task: Task, fd: int, how: int, *, moves: bool = False) -> None:
         """Note an access through a descriptor."""
-        file = _file(task, fd)
+        file = file_of(task, fd)
         if file is not None:
             self.file(file, how, moves=moves)
 
     def close(self, task: Task, fd: int) -> None:
         """Note what closing a descriptor does, if it is the last one of its file."""
-        file = _file(task, fd)
+        file = file_of(task, fd)
         if file is None:
             return
         inode = file.f_path.dentry.d_inode
         if inode.i_flock:
-            self.touch(("locks", *_inode(inode)[1:]), WRITE)
+            self.touch(("locks", *inode_object(inode)[1:]), WRITES)
         if file.f_count > 1:
             return
         mode = inode.i_mode & S_IFMT
         if mode in (S_IFIFO, S_IFSOCK) or mode not in (S_IFREG, S_IFCHR) or type(file).__name__ == "TtyFile":
-            self.file(file, WRITE)
+            self.file(file, WRITES)
 
     def path(self, task: Task, pointer: Any, how: int) -> bytes:
-        """Note that a path is looked up, and, with how WRITE, that what its last name leads to changes; returns it."""
+        """Note that a path is looked up, and, with how WRITES, that what its last name leads to changes; returns it."""
         text = _text(self.k, task, pointer)
         names = [name for name in text.split(b"/") if name not in (b"", b".", b"..")]
         if text.startswith((b"/proc/", b"/sys/")):
             self.everything()
         for name in names:
-            self.touch(("name", name.decode(errors="surrogateescape")), READ)
-        if names and how != READ:
+            self.touch(("name", name.decode(errors="surrogateescape")), READS)
+        if names and how != READS:
             self.touch(("name", names[-1].decode(errors="surrogateescape")), how)
         return names[-1] if names else b""
 
@@ -207,30 +186,30 @@ class Footprints:
         if sighand is None:
             return
         bit = 1 << (sig - 1)
-        self.touch(("sigactions", t.tgid), READ)
+        self.touch(("sigactions", t.tgid), READS)
         if bit & SIG_KERNEL_STOP_MASK or sig == SIGCONT:
-            self.touch(("task", t.tgid), WRITE)
-            self.touch(("stops",), WRITE)
-            self.touch(("pending", t.tgid), WRITE)
+            self.touch(("task", t.tgid), WRITES)
+            self.touch(("stops",), WRITES)
+            self.touch(("pending", t.tgid), WRITES)
             return
         ka = sighand.action[sig - 1]
         if t.blocked & bit or t.real_blocked & bit:
-            self.touch(("blocked", t.tgid), WRITE)
+            self.touch(("blocked", t.tgid), WRITES)
             return
         if ka.handler == SIG_IGN or (ka.handler == SIG_DFL and bit & SIG_KERNEL_IGNORE_MASK):
             return
         alike = sig < SIGRTMIN and ka.handler != SIG_DFL and not ka.flags & SA_SIGINFO
-        self.touch(("pending", t.tgid), ADD if alike else WRITE)
+        self.touch(("pending", t.tgid), ADDS if alike else WRITES)
 
     def delivered(self, t: Task) -> None:
         """Note that t handles a signal."""
-        self.touch(("pending", t.tgid), WRITE)
-        self.touch(("blocked", t.tgid), WRITE)
+        self.touch(("pending", t.tgid), WRITES)
+        self.touch(("blocked", t.tgid), WRITES)
 
     def born(self, parent: Task, child: Task) -> None:
         """Note a fork."""
-        self.touch(("children", parent.tgid), WRITE)
-        self.touch(("groups",), ADD)
+        self.touch(("children", parent.tgid), WRITES)
+        self.touch(("groups",), ADDS)
         if parent.tgid in self.shared:
             self.shared.add(child.tgid)
 
@@ -241,50 +220,39 @@ class Footprints:
             for fd, file in enumerate(files.fd):
                 if file is not None:
                     self.close(p, fd)
-        self.touch(("task", p.tgid), WRITE)
-        self.touch(("stops",), READ)
+        self.touch(("task", p.tgid), WRITES)
+        self.touch(("stops",), READS)
         if p.children:
-            self.touch(("children", p.tgid), WRITE)
+            self.touch(("children", p.tgid), WRITES)
         for child in p.children:
-            self.touch(("task", child.tgid), WRITE)
+            self.touch(("task", child.tgid), WRITES)
         parent = p.real_parent
-        self.touch(("sigactions", parent.tgid), READ)
+        self.touch(("sigactions", parent.tgid), READS)
 
     def reparented(self, child: int, to: int) -> None:
         """Note that a child has another parent."""
-        self.touch(("task", child), WRITE)
-        self.touch(("children", to), ADD)
+        self.touch(("task", child), WRITES)
+        self.touch(("children", to), ADDS)
 
     def stopped(self, p: Task) -> None:
         """Note that a process has stopped, or goes on."""
-        self.touch(("task", p.tgid), WRITE)
-        self.touch(("stops",), WRITE)
+        self.touch(("task", p.tgid), WRITES)
+        self.touch(("stops",), WRITES)
 
     def reaped(self, nr: int, parent: int) -> None:
         """Note that a process is gone for good."""
-        self.touch(("task", nr), WRITE)
-        self.touch(("children", parent), WRITE)
-        self.touch(("groups",), ADD)
+        self.touch(("task", nr), WRITES)
+        self.touch(("children", parent), WRITES)
+        self.touch(("groups",), ADDS)
 
     def looks_at_children(self, task: Task) -> None:
         """Note that a wait looks at all children."""
-        self.touch(("children", task.tgid), READ)
+        self.touch(("children", task.tgid), READS)
         for t in task.signal.threads:
             for child in t.children:
-                self.touch(("task", child.tgid), READ)
+                self.touch(("task", child.tgid), READS)
             for child in t.ptraced or ():
-                self.touch(("task", child.tgid), READ)
-
-
-def _inode(inode: Inode) -> Object:
-    return ("inode", inode.i_sb.s_dev, inode.i_ino)
-
-
-def _file(task: Task, fd: int) -> File | None:
-    files = task.files
-    if files is None or not 0 <= fd < len(files.fd):
-        return None
-    return files.fd[fd]
+                self.touch(("task", child.tgid), READS)
 
 
 def _text(k: Kernel, task: Task, pointer: Any) -> bytes:
@@ -306,356 +274,3 @@ def _text(k: Kernel, task: Task, pointer: Any) -> bytes:
         if b"\0" in part:
             break
     return out.split(b"\0", 1)[0]
-
-
-# The calls: what each touches from its beginning. Descriptors are the first argument where nothing else is said.
-
-_OPENS: Final[dict[str, int]] = {"open": 1, "openat": 2, "creat": 0}
-
-
-def _nothing(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    """Be noticed by nobody."""
-
-
-def _fd_reads(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.fd(task, args[0], READ, moves=True)
-
-
-def _fd_writes(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.fd(task, args[0], WRITE, moves=True)
-
-
-def _fd_preads(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.fd(task, args[0], READ)
-
-
-def _fd_pwrites(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.fd(task, args[0], WRITE)
-
-
-def _lseek(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.fd(task, args[0], READ, moves=True)
-
-
-def _close(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.close(task, args[0])
-
-
-def _dup_to(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.close(task, args[1])
-
-
-def _all_fds(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    files = task.files
-    if files is not None:
-        for file in files.fd:
-            if file is not None:
-                fp.file(file, READ)
-    fp.touch(("blocked", task.tgid), WRITE)  # ppoll and pselect change the mask for a while
-
-
-def _socket(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.touch(("sockets",), WRITE)
-    fp.touch(("groups",), READ)
-
-
-def _path_reads(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.path(task, args[0], READ)
-
-
-def _path_at_reads(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.path(task, args[1], READ)
-
-
-def _stat(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.touch(("sizes", fp.path(task, args[0], READ).decode(errors="surrogateescape")), READ)
-
-
-def _stat_at(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.touch(("sizes", fp.path(task, args[1], READ).decode(errors="surrogateescape")), READ)
-
-
-def _open(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    name = fp.path(task, args[0], WRITE if args[1] & O_CREAT else READ)
-    if args[1] & O_TRUNC:
-        fp.touch(("sizes", name.decode(errors="surrogateescape")), WRITE)
-
-
-def _openat(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    _open(fp, task, args[1:])
-
-
-def _creat(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    _open(fp, task, (args[0], O_CREAT | O_TRUNC))
-
-
-def _name_changes(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.path(task, args[0], WRITE)
-
-
-def _name_at_changes(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.path(task, args[1], WRITE)
-
-
-def _two_names(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.path(task, args[0], WRITE)
-    fp.path(task, args[1], WRITE)
-
-
-def _two_names_at(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.path(task, args[1], WRITE)
-    fp.path(task, args[3], WRITE)
-
-
-def _execve(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.path(task, args[0], READ)
-    fp.touch(("sigactions", task.tgid), WRITE)
-    fp.touch(("task", task.tgid), WRITE)
-    fp.shared.discard(task.tgid)
-    files = task.files
-    if files is not None:
-        for fd, file in enumerate(files.fd):
-            if file is not None and files.close_on_exec[fd >> FD_SHIFT] >> (fd & FD_MASK) & 1:
-                fp.close(task, fd)
-
-
-def _clone(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    if args and isinstance(args[0], int) and args[0] & (CLONE_FILES | CLONE_FS) and not args[0] & 0x100:
-        fp.everything()  # a descriptor table that two processes share, and nothing else: nobody does that
-
-
-def _wait4(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    if args[0] > 0:
-        fp.touch(("task", args[0]), READ)
-        return
-    fp.looks_at_children(task)
-    if args[0] != -1:
-        fp.touch(("groups",), READ)
-
-
-def _waitid(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    if args[0] == P_PID:
-        fp.touch(("task", args[1]), READ)
-        return
-    fp.looks_at_children(task)
-    fp.touch(("groups",), READ)
-
-
-def _kill(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    if args[0] > 0:
-        fp.touch(("task", args[0]), READ)
-    else:
-        fp.touch(("groups",), READ)
-        for p in fp.k.tasks:
-            fp.touch(("task", p.tgid), READ)
-
-
-def _tgkill(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.touch(("task", args[0]), READ)
-
-
-def _mask(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.touch(("blocked", task.tgid), WRITE)
-
-
-def _sigaction(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.touch(("sigactions", task.tgid), WRITE if args[1] else READ)
-
-
-def _reads_self(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.touch(("task", task.tgid), READ)
-
-
-def _reads_task(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.touch(("task", args[0] or task.tgid), READ)
-
-
-def _setpgid(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.touch(("task", args[0] or task.tgid), WRITE)
-    fp.touch(("groups",), WRITE)
-
-
-def _setsid(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    _setpgid(fp, task, (0,))
-
-
-def _fcntl(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    cmd = args[1]
-    if cmd in (F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD):
-        return
-    file = _file(task, args[0])
-    if file is None:
-        return
-    if cmd in (F_SETLK, F_SETLKW, F_GETLK):
-        fp.touch(("locks", *_inode(file.f_path.dentry.d_inode)[1:]), READ if cmd == F_GETLK else WRITE)
-    elif cmd == F_GETFL:
-        fp.touch(("position", *_inode(file.f_path.dentry.d_inode)[1:]), READ)
-    else:
-        fp.everything()
-
-
-def _flock(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    file = _file(task, args[0])
-    if file is not None:
-        fp.touch(("locks", *_inode(file.f_path.dentry.d_inode)[1:]), WRITE)
-
-
-def _mmap(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    if args[3] & MAP_SHARED and args[2] & PROT_WRITE:
-        fp.shared.add(task.tgid)
-
-
-def _ipc_object(kind: str) -> Call:
-    def touch(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-        fp.touch(("ids", kind), READ)
-        fp.touch(("ipc", kind, args[0]), WRITE)
-
-    return touch
-
-
-def _ipc_ids(kind: str) -> Call:
-    def touch(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-        fp.touch(("ids", kind), WRITE)
-
-    return touch
-
-
-def _shmat(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.touch(("ids", "shm"), READ)
-    fp.shared.add(task.tgid)
-
-
-CALLS: Final[dict[str, Call]] = {
-    "accept": _socket,
-    "accept4": _socket,
-    "access": _stat,
-    "alarm": _nothing,
-    "bind": _socket,
-    "chdir": _path_reads,
-    "clock_nanosleep": _nothing,
-    "clone": _clone,
-    "close": _close,
-    "connect": _socket,
-    "creat": _creat,
-    "dup": _nothing,
-    "dup2": _dup_to,
-    "dup3": _dup_to,
-    "epoll_create": _nothing,
-    "epoll_create1": _nothing,
-    "epoll_ctl": _all_fds,
-    "epoll_pwait": _all_fds,
-    "epoll_wait": _all_fds,
-    "eventfd": _nothing,
-    "eventfd2": _nothing,
-    "execve": _execve,
-    "exit": _nothing,  # an event tells of it, as of every other end
-    "exit_group": _nothing,
-    "faccessat": _stat_at,
-    "fchdir": _nothing,
-    "fcntl": _fcntl,
-    "flock": _flock,
-    "fork": _nothing,
-    "fstat": _fd_preads,
-    "ftruncate": _fd_pwrites,
-    "futex": _nothing,  # its word is in memory that is shared, or nobody else's
-    "getdents": _fd_writes,
-    "getdents64": _fd_writes,
-    "getitimer": _nothing,
-    "getpeername": _socket,
-    "getpgid": _reads_task,
-    "getpgrp": _reads_self,
-    "getppid": _reads_self,
-    "getsid": _reads_task,
-    "getsockname": _socket,
-    "getsockopt": _socket,
-    "ioctl": _fd_writes,
-    "kill": _kill,
-    "link": _two_names,
-    "linkat": _two_names_at,
-    "listen": _socket,
-    "lseek": _lseek,
-    "lstat": _stat,
-    "mkdir": _name_changes,
-    "mkdirat": _name_at_changes,
-    "mknod": _name_changes,
-    "mmap": _mmap,
-    "mprotect": _nothing,
-    "msgctl": _ipc_ids("msg"),
-    "msgget": _ipc_ids("msg"),
-    "msgrcv": _ipc_object("msg"),
-    "msgsnd": _ipc_object("msg"),
-    "munmap": _nothing,
-    "nanosleep": _nothing,
-    "newfstatat": _stat_at,
-    "open": _open,
-    "openat": _openat,
-    "pause": _nothing,
-    "pipe": _nothing,
-    "pipe2": _nothing,
-    "poll": _all_fds,
-    "ppoll": _all_fds,
-    "pread64": _fd_preads,
-    "preadv": _fd_preads,
-    "prlimit64": _nothing,
-    "pselect6": _all_fds,
-    "pwrite64": _fd_pwrites,
-    "pwritev": _fd_pwrites,
-    "read": _fd_reads,
-    "readlink": _path_reads,
-    "readlinkat": _path_at_reads,
-    "readv": _fd_reads,
-    "recvfrom": _socket,
-    "recvmsg": _socket,
-    "rename": _two_names,
-    "renameat": _two_names_at,
-    "restart_syscall": _nothing,
-    "rmdir": _name_changes,
-    "rt_sigaction": _sigaction,
-    "rt_sigpending": _mask,
-    "rt_sigprocmask": _mask,
-    "rt_sigqueueinfo": _kill,
-    "rt_sigsuspend": _mask,
-    "rt_sigtimedwait": _mask,
-    "rt_tgsigqueueinfo": _tgkill,
-    "sched_yield": _nothing,
-    "select": _all_fds,
-    "semctl": _ipc_ids("sem"),
-    "semget": _ipc_ids("sem"),
-    "semop": _ipc_object("sem"),
-    "semtimedop": _ipc_object("sem"),
-    "sendmsg": _socket,
-    "sendto": _socket,
-    "set_robust_list": _nothing,
-    "setitimer": _nothing,
-    "setpgid": _setpgid,
-    "setrlimit": _nothing,
-    "setsid": _setsid,
-    "setsockopt": _socket,
-    "shmat": _shmat,
-    "shmctl": _ipc_ids("shm"),
-    "shmdt": _ipc_ids("shm"),
-    "shmget": _ipc_ids("shm"),
-    "shutdown": _socket,
-    "signalfd4": _nothing,
-    "socket": _nothing,
-    "socketpair": _nothing,
-    "stat": _stat,
-    "symlink": _two_names,
-    "tgkill": _tgkill,
-    "timer_create": _nothing,
-    "timer_delete": _nothing,
-    "timer_gettime": _nothing,
-    "timer_settime": _nothing,
-    "timerfd_create": _nothing,
-    "timerfd_settime": _fd_writes,
-    "tkill": _tgkill,
-    "unlink": _name_changes,
-    "unlinkat": _name_at_changes,
-    "vfork": _nothing,
-    "wait4": _wait4,
-    "waitid": _waitid,
-    "write": _fd_writes,
-    "writev": _fd_writes,
-    "=load": _nothing,
-    "=store": _nothing,
-}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from procession.explorer.footprints import Footprints
 from procession.explorer.steps import Node, Object, Step
-from procession.hw.chooser import GOES_FIRST, RUNS_NEXT, Provider, RunEnded, asked
+from procession.hw.chooser import GOES_FIRST, RUNS_NEXT, Provider, RunEnded
 from procession.include.linux.errno import Errno
 from procession.include.linux.sched import EXIT_ZOMBIE, PF_KTHREAD, TASK_STOPPED_BIT, TASK_TRACED_BIT
 
@@ -210,62 +210,60 @@ class Recorder(Provider):
     # Events.
 
     def _on_event(self, event: Event) -> None:
-        k = self.k
-        assert k is not None
         e: Any = event
-        name = e.event
-        if not self.steps:
-            if name == "sched_process_fork":
-                self._born(e)
-            return
-        step = self.steps[-1]
-        fp = self.footprints
-        if name == "sched_wakeup":
-            step.wakes.append(e.pid)
-            return
-        if name == "sched_process_fork":
+        if e.event == "sched_process_fork":
             self._born(e)
-            step.wakes.append(e.child_pid)
-            if fp is not None:
-                parent, child = _task(k, e.parent_pid), _task(k, e.child_pid)
-                if parent is not None and child is not None:
-                    fp.born(parent, child)
+        elif self.steps and e.event == "sched_wakeup":
+            self.steps[-1].wakes.append(e.pid)
+        elif self.steps and e.event == "sys_exit":
+            self._call_ended(e, self.steps[-1])
+        elif self.steps and self.footprints is not None and self.k is not None:
+            self._touched(e, self.k, self.footprints)
+
+    def _call_ended(self, e: Any, step: Step) -> None:
+        if e.common_pid != step.nr or e.name != step.what:
             return
-        if name == "sys_exit":
-            if e.common_pid == step.nr and e.name == step.what:
-                step.result = e.ret
-                if fp is not None:
-                    fp.ended(k.current, e.name, step.args, e.ret)
-            return
-        if fp is None:
-            return
-        if name == "signal_generate":
-            t = _task(k, e.pid)
-            if t is not None:
-                fp.signal(e.sig, t)
-        elif name == "signal_deliver":
-            fp.delivered(k.current)
-        elif name == "sched_process_exit":
-            fp.dies(k.current)
-        elif name == "sched_process_free":
-            if self.families.get(e.pid) == e.pid:
-                p = _task(k, e.pid)
-                fp.reaped(e.pid, e.reaper_pid if p is None or e.reaper_pid != e.pid else p.real_parent.tgid)
-        elif name == "sched_process_reparent":
-            fp.reparented(e.pid, e.new_parent)
+        step.result = e.ret
+        if self.footprints is not None and self.k is not None:
+            self.footprints.ended(self.k.current, e.name, step.args, e.ret)
+
+    def _touched(self, e: Any, k: Kernel, fp: Footprints) -> None:
+        """Note what an event says of what the step touches."""
+        match e.event:
+            case "signal_generate":
+                t = _task(k, e.pid)
+                if t is not None:
+                    fp.signal(e.sig, t)
+            case "signal_deliver":
+                fp.delivered(k.current)
+            case "sched_process_exit":
+                fp.dies(k.current)
+            case "sched_process_free":
+                if self.families.get(e.pid) == e.pid:
+                    p = _task(k, e.pid)
+                    fp.reaped(e.pid, e.reaper_pid if p is None or e.reaper_pid != e.pid else p.real_parent.tgid)
+            case "sched_process_reparent":
+                fp.reparented(e.pid, e.new_parent)
 
     def _born(self, e: Any) -> None:
         """Name a newborn after its parent."""
         parent, child = e.parent_pid, e.child_pid
-        assert self.k is not None
+        k = self.k
+        assert k is not None
         nth = self.families.get(-parent, 0) + 1
         self.families[-parent] = nth
         if parent == 1 and nth == 1:
             self.names[child] = "P"
         else:
             self.names[child] = f"{self.names.get(parent, 'kernel')}.{nth}"
-        p = _task(self.k, child)
+        p = _task(k, child)
         self.families[child] = child if p is None else p.tgid
+        if not self.steps:
+            return
+        self.steps[-1].wakes.append(child)
+        forker = _task(k, parent)
+        if self.footprints is not None and forker is not None and p is not None:
+            self.footprints.born(forker, p)
 
 
 def _polls(step: Step) -> bool:
@@ -285,8 +283,3 @@ def _task(k: Kernel, nr: int) -> Task | None:
     for task in pid.tasks[0] or ():
         return task
     return None
-
-
-def question(node: Node) -> str:
-    """Return a question in words."""
-    return asked(node.step, node.kind, node.candidates)

@@ -15,7 +15,6 @@ __all__ = ("drawing", "failure_text", "report_json", "report_text")
 
 MOST_LINES: Final = 40
 _COLUMN: Final = 26
-_WIDTH: Final = 110
 
 
 def report_text(report: Report) -> str:

@@ -8,12 +8,23 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-__all__ = ("ADD", "EVERYTHING", "READ", "WRITE", "Node", "Object", "Step", "conflict", "shared_object", "trace_class")
+__all__ = (
+    "ADDS",
+    "EVERYTHING",
+    "READS",
+    "WRITES",
+    "Node",
+    "Object",
+    "Step",
+    "conflict",
+    "shared_object",
+    "trace_class",
+)
 
 # How a step touches an object.
-READ: Final = 1
-ADD: Final = 2  # as one of several that do the same, in any order: a signal becomes pending, a process is born
-WRITE: Final = 4
+READS: Final = 1
+ADDS: Final = 2  # as one of several that do the same, in any order: a signal becomes pending, a process is born
+WRITES: Final = 4
 
 # A kind, and which of them: ("inode", device, number), ("pending", process) …
 Object = tuple[Any, ...]
@@ -23,7 +34,7 @@ EVERYTHING: Final[Object] = ("everything",)
 
 def conflict(a: int, b: int) -> bool:
     """Whether the order of two accesses to one object can matter."""
-    return not (a == b and a in (READ, ADD))
+    return not (a == b and a in (READS, ADDS))
 
 
 class Step:
@@ -103,17 +114,17 @@ def trace_class(steps: list[Step]) -> int:
         before ^= hash((everything, 7))
         for thing, how in step.touched.items():
             before ^= hash((thing, how, writers.get(thing, 0)))
-            if how != READ:
+            if how != READS:
                 before ^= hash((thing, 1, readers.get(thing, 0)))
-            if how != ADD:
+            if how != ADDS:
                 before ^= hash((thing, 2, adders.get(thing, 0)))
         if EVERYTHING in step.touched or step.barrier:
             before ^= hash((since, 5))
         before = hash((before, 3))
         for thing, how in step.touched.items():
-            if how == READ:
+            if how == READS:
                 readers[thing] = readers.get(thing, 0) + before & 0xFFFFFFFFFFFFFFFF
-            elif how == ADD:
+            elif how == ADDS:
                 adders[thing] = adders.get(thing, 0) + before & 0xFFFFFFFFFFFFFFFF
             else:
                 writers[thing] = before

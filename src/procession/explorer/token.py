@@ -205,7 +205,7 @@ def load_program(where: str) -> Any:
         raise TokenError(f"{file}: {error}") from None
     found: Any = module
     for part in name.split("."):
-        found = getattr(found, part, None)
+        found = vars(found).get(part)
         if found is None:
             raise TokenError(f"{where}: no function {name} there")
     if not callable(found):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.include.linux.errno import LinuxError
+from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.ptrace import PT_PTRACED, PT_TRACESYSGOOD
 from procession.include.linux.sched import TIF_SYSCALL_EMU, TIF_SYSCALL_TRACE, TIF_SYSCALL_TRACEPOINT, signal_pending
 from procession.include.linux.signal import SIGTRAP
@@ -73,18 +73,21 @@ async def ptrace_report_syscall(current: Task) -> None:
         current.exit_code = 0
 
 
-async def choose_syscall_entry(current: Task, name: str, args: tuple[Any, ...]) -> bool:
-    """Let whoever is chosen go first, if that is asked for; returns whether the call is to begin anew.
+async def choose_syscall_entry(current: Task, name: str, args: tuple[Any, ...]) -> None:
+    """Let whoever is chosen go first, if that is asked for; raises ERESTARTNOINTR if a signal has come meanwhile.
 
-    A signal that has come meanwhile came before the call, so it is handled before: else it would interrupt a sleep that
-    has not begun, and nobody would see what happens if it comes a moment too early.
+    It came before the call, so it is handled before, and the call, which nobody has seen yet, begins anew: else it would
+    interrupt a sleep that has not begun, and nobody would see what happens if it comes a moment too early.
     """
     if not current.ti_flags & TIF_SYSCALL_TRACEPOINT or name in LOCAL_SYSCALLS:
-        return False
+        return
     if not sched_choose.choose_before_call(current, name, args):
-        return False
+        return
     await sched.schedule(current)
-    return signal_pending(current)
+    if signal_pending(current):
+        stack: Any = current.stack
+        stack.name = ""
+        raise LinuxError(Errno.ERESTARTNOINTR, name)
 
 
 async def tracehook_report_syscall_entry(current: Task) -> bool:

@@ -158,10 +158,7 @@ class PythonThread(NoRegisters):
 
     async def _traced(self, current: Task, call: Syscall, name: str, args: tuple[Any, ...]) -> int:
         """Make a call with a tracer looking at its beginning; it does not see the arguments that are no numbers."""
-        if await tracehook.choose_syscall_entry(current, name, args):
-            stack: Any = current.stack
-            stack.name = ""
-            raise LinuxError(Errno.ERESTARTNOINTR, name)
+        await tracehook.choose_syscall_entry(current, name, args)
         emulated = await tracehook.tracehook_report_syscall_entry(current)
         trace = current.kernel.trace
         if trace.sys_enter:

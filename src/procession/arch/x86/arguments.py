@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.include.linux.limits import UINT_MAX
+from procession.include.linux.syscalls import SYSCALLS
 
 if TYPE_CHECKING:
     from procession.hw.unicorn_cpu import UnicornCpu
     from procession.include.linux.syscalls import Param, Syscall
 
-__all__ = ("REGISTERS", "Decoder", "decode_saved", "decoder", "ia32_words")
+__all__ = ("REGISTERS", "Decoder", "decode_saved", "decoder", "ia32_words", "named")
 
 # di si dx r10 r8 r9, as numbers of registers.
 REGISTERS: Final = (7, 6, 2, 10, 8, 9)
@@ -54,6 +55,12 @@ def _make_decoder(places: list[tuple[memoryview, int]]) -> Decoder:
 def decode_saved(call: Syscall, q: memoryview) -> tuple[Any, ...]:
     """Read a call's arguments from registers that are on no engine."""
     return call.decode(tuple([q[register] for register in REGISTERS]))
+
+
+def named(name: str, q: memoryview) -> tuple[Any, ...]:
+    """As decode_saved, of the call with this name; the words as they are if there is none."""
+    call = SYSCALLS.get(name)
+    return tuple([q[register] for register in REGISTERS]) if call is None else decode_saved(call, q)
 
 
 def ia32_words(q: memoryview) -> tuple[int, ...]:

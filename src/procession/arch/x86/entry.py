@@ -28,13 +28,7 @@ from procession.include.asm.traps import PF_INSTR, PF_PROT
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import PAGE_SHIFT, VM_EXEC
-from procession.include.linux.sched import (
-    TIF_BLOCKSTEP,
-    TIF_SIGPENDING,
-    TIF_SYSCALL_TRACEPOINT,
-    TIF_TRACED,
-    TIF_WORK_SYSCALL_ENTRY,
-)
+from procession.include.linux.sched import TIF_BLOCKSTEP, TIF_SIGPENDING, TIF_TRACED, TIF_WORK_SYSCALL_ENTRY
 from procession.include.linux.signal import SIGKILL
 from procession.include.linux.syscalls import SYSCALLS, Syscall
 from procession.kernel import exit, signal, tracehook
@@ -445,9 +439,7 @@ class Entry:
         """
         thread: Any = current.thread
         stack: Any = current.stack
-        if current.ti_flags & TIF_SYSCALL_TRACEPOINT and await self.chosen_later(current, thread):
-            stack.name = ""
-            raise LinuxError(Errno.ERESTARTNOINTR, "a signal came first")
+        await tracehook.choose_syscall_entry(current, stack.name, arguments.named(stack.name, thread.q))
         emulated = await tracehook.tracehook_report_syscall_entry(current)
         nr = -1 if emulated else thread.orig_ax
         stack.nr, stack.name = nr, ""
@@ -466,13 +458,6 @@ class Entry:
         if call is None:
             return _ENOSYS if nr < NR_SYSCALLS else _signed(thread.q[AX])
         return await _on_stack(current, call, args)
-
-    async def chosen_later(self, current: Task, thread: Any) -> bool:
-        """Ask who goes first (choose_syscall_entry); returns whether the call is to begin anew."""
-        name = syscall_table.syscall_name(thread.orig_ax)
-        call = SYSCALLS.get(name)
-        args = thread.syscall_get_arguments() if call is None else arguments.decode_saved(call, thread.q)
-        return await tracehook.choose_syscall_entry(current, name, args)
 
     # Running.
 

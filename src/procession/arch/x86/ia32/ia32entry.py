@@ -10,7 +10,7 @@ from procession.fs import compat as fs_compat
 from procession.hw.costs import TRAP_NS
 from procession.include.asm.processor import SyscallStack
 from procession.include.asm.ptrace import AX, R8, R9, R10, R11
-from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.errno import Errno
 from procession.include.linux.limits import UINT_MAX, ULONG_MAX
 from procession.include.linux.sched import TIF_WORK_SYSCALL_ENTRY
 from procession.include.linux.signal import SIGKILL
@@ -174,9 +174,7 @@ async def _traced(current: Task) -> int:
     """Do the same with a tracer looking at the beginning, who may have changed everything."""
     thread: Any = current.thread
     stack: Any = current.stack
-    if await tracehook.choose_syscall_entry(current, stack.name, arguments.ia32_words(thread.q)):
-        stack.name = ""
-        raise LinuxError(Errno.ERESTARTNOINTR, "a signal came first")
+    await tracehook.choose_syscall_entry(current, stack.name, arguments.ia32_words(thread.q))
     emulated = await tracehook.tracehook_report_syscall_entry(current)
     nr = -1 if emulated else thread.orig_ax & UINT_MAX
     stack.nr, stack.name = nr, ""

@@ -1,15 +1,14 @@
-"""Plain depth-first search: every answer to every question, nothing left out. The oracle of all that is cleverer."""
+"""Running up to a question again, to answer it in another way."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from procession.explorer.recorder import Diverged, Recorder, Strategy
 from procession.explorer.steps import Node
-from procession.explorer.subject import Run, Subject
 from procession.hw.chooser import asked
 
-__all__ = ("Prefix", "dfs")
+__all__ = ("Prefix", "check_question")
 
 
 class Prefix(Strategy):
@@ -45,18 +44,3 @@ def check_question(node: Node, number: int, kind: str, candidates: Sequence[int]
             f"the same choices led to another question: {asked(number + 1, node.kind, node.candidates)} before, "
             f"{asked(number + 1, kind, candidates)} now. Something that nobody controls decides in this program."
         )
-
-
-def dfs(subject: Subject) -> Iterator[Run]:
-    """Run every schedule there is."""
-    path: list[Node] = []
-    while True:
-        run = subject.run(Prefix(path))
-        yield run
-        path = run.recorder.nodes
-        while path and path[-1].answer == len(path[-1].candidates) - 1:
-            path.pop()
-        if not path:
-            return
-        last = path[-1]
-        path[-1] = Node(last.kind, last.candidates, last.answer + 1, last.step)
