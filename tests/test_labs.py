@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from procession import Machine
 from procession.kernel import pid, posix_timers
 from procession.labs import LABS, Patch
 from procession.labs.patch import patched
@@ -97,6 +98,15 @@ def test_several_changes_of_a_function_add_up():
     one, two = Patch("kernel.pid:pid_nr", "    return ", "    return 1 + "), Patch("kernel.pid:pid_nr", "1 + ", "2 + ")
     with patched([one, two]):
         assert pid.pid_nr(None) == 2
+
+
+@pytest.mark.parametrize("name", ["exec-itimer", "exec-oom"])
+def test_arguments_count_as_the_memory_of_who_executes(name):
+    """Another thread's checks look while exec sleeps; and all is given back."""
+    lab = LABS[name]
+    result = Machine(programs=lab.programs, memory=lab.memory, check=True).run(lab.program)
+    assert result.output.startswith("right: ")
+    result.check_baseline()
 
 
 def procession(*arguments):
