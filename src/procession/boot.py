@@ -217,7 +217,7 @@ class Machine:
         if names is not None:
             k.trace.subscribe(self.events.append, *names, vital=True)
         self._checker = _checker(k, every)
-        if k.chooser.active:
+        if k.chooser.active or k.chooser.exploring:
             k.after_trap = _asking_after_traps(k)
 
     # What there is to see of the kernel, before, after and during a run; kernel has the rest.
@@ -453,5 +453,7 @@ def _asking_after_traps(k: LinuxKernel) -> Callable[[], None]:
             check()
         if k.chooser.active:
             entry.choose_after_trap(k)
+        elif k.chooser.exploring:
+            entry.choose_after_call(k)
 
     return after_trap

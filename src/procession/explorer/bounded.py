@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from procession.explorer.prefix import Prefix
 from procession.explorer.steps import EVERYTHING, Node, Object, Step, conflict
 from procession.explorer.subject import Run, Subject
-from procession.hw.chooser import GOES_FIRST, RUNS_NEXT
+from procession.hw.chooser import OF_STEPS
 
 __all__ = ("Bounded", "Shared")
 
@@ -95,7 +95,7 @@ class Bounded:
         for number in range(len(prefix), len(recorder.nodes)):
             node = recorder.nodes[number]
             places = [_Place(recorder.nodes, number, answer) for answer in range(1, len(node.candidates))]
-            if node.kind in (GOES_FIRST, RUNS_NEXT) and node.step < len(recorder.steps):
+            if node.kind in OF_STEPS and node.step < len(recorder.steps):
                 step = recorder.steps[node.step]
                 if not self.shared.meets(step):
                     self.skipped.setdefault(level + 1, []).extend((place, step) for place in places)

@@ -14,7 +14,7 @@ from procession.explorer.prefix import check_question
 from procession.explorer.recorder import Recorder, Redundant, Strategy
 from procession.explorer.steps import ADDS, EVERYTHING, READS, Node, Object, Step, shared_object
 from procession.explorer.subject import Run, Subject
-from procession.hw.chooser import GOES_FIRST, RUNS_NEXT
+from procession.hw.chooser import OF_STEPS
 
 __all__ = ("HappensBefore", "dpor", "races")
 
@@ -62,7 +62,7 @@ class _Dpor(Strategy):
         }
 
     def pick(self, recorder: Recorder, kind: str, candidates: Sequence[int]) -> int:
-        if kind not in (GOES_FIRST, RUNS_NEXT):
+        if kind not in OF_STEPS:
             return self._pick_data(recorder, kind, candidates)
         index = len(recorder.steps)
         if index < self.length:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from procession.explorer.footprints import Footprints
 from procession.explorer.steps import Node, Object, Step
-from procession.hw.chooser import GOES_FIRST, RUNS_NEXT, Provider, RunEnded
+from procession.hw.chooser import OF_STEPS, Provider, RunEnded
 from procession.include.linux.errno import Errno
 from procession.include.linux.sched import EXIT_ZOMBIE, PF_KTHREAD, TASK_STOPPED_BIT, TASK_TRACED_BIT
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ("TOO_LONG", "Diverged", "Recorder", "Redundant", "Strategy", "Survivor", "TooLong")
 
 TOO_LONG: Final = 20_000  # steps of one schedule, unless somebody says otherwise
-_OF_THREADS: Final = (GOES_FIRST, RUNS_NEXT)
 _EVENTS: Final = (
     "sys_exit",
     "signal_generate",
@@ -112,7 +111,7 @@ class Recorder(Provider):
 
     def decide(self, number: int, kind: str, candidates: Sequence[int]) -> int:
         """Ask the strategy."""
-        if kind not in _OF_THREADS:
+        if kind not in OF_STEPS:
             answer = self.strategy.pick(self, kind, candidates)
         else:
             self._complete()
@@ -122,7 +121,7 @@ class Recorder(Provider):
                 return candidates.index(fair[0])
             candidates = fair
         self.nodes.append(Node(kind, tuple(candidates), answer, len(self.steps)))
-        if kind in _OF_THREADS:
+        if kind in OF_STEPS:
             self.node = len(self.nodes) - 1
         return answer
 
@@ -148,6 +147,11 @@ class Recorder(Provider):
     def enters(self, nr: int, name: str, args: tuple[Any, ...]) -> None:
         """Hear which call a thread is about to make."""
         self.doing[nr] = (name, args)
+        self.asleep.discard(nr)
+
+    def leaves(self, nr: int) -> None:
+        """Hear that a thread's call is over, and what it computes then is a step of its own."""
+        self.doing.pop(nr, None)
         self.asleep.discard(nr)
 
     def begins(self, nr: int) -> None:

@@ -15,7 +15,7 @@ from random import Random
 from procession.explorer.recorder import Recorder, Strategy
 from procession.explorer.steps import Object, shared_object
 from procession.explorer.subject import Run, Subject
-from procession.hw.chooser import GOES_FIRST, RUNS_NEXT
+from procession.hw.chooser import OF_STEPS
 
 __all__ = ("Pct", "Pos", "samples")
 
@@ -30,7 +30,7 @@ class Pos(Strategy):
 
     def pick(self, recorder: Recorder, kind: str, candidates: Sequence[int]) -> int:
         """Return the one with the highest priority."""
-        if kind not in (GOES_FIRST, RUNS_NEXT):
+        if kind not in OF_STEPS:
             return self.random.randrange(len(candidates))
         self._after_step(recorder)
         for nr in candidates:
@@ -60,7 +60,7 @@ class Pct(Strategy):
 
     def pick(self, recorder: Recorder, kind: str, candidates: Sequence[int]) -> int:
         """Return the one with the highest priority."""
-        if kind not in (GOES_FIRST, RUNS_NEXT):
+        if kind not in OF_STEPS:
             return self.random.randrange(len(candidates))
         for nr in candidates:
             if nr not in self.priority:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from procession.explorer.recorder import Recorder, Strategy
 from procession.explorer.subject import Run, Subject
-from procession.hw.chooser import GOES_FIRST, RUNS_NEXT
+from procession.hw.chooser import OF_STEPS
 
 __all__ = ("Wish", "Wishes", "shrunk", "wishes_of")
 
@@ -37,7 +37,7 @@ class Wishes(Strategy):
     def pick(self, recorder: Recorder, kind: str, candidates: Sequence[int]) -> int:
         """Return what is wished for here."""
         first = candidates[0]
-        steps = self.taken.get(first, 0) if kind in (GOES_FIRST, RUNS_NEXT) else len(recorder.doing)
+        steps = self.taken.get(first, 0) if kind in OF_STEPS else len(recorder.doing)
         for index, wish in enumerate(self.left):
             if wish.kind == kind and wish.nr == first and wish.steps == steps and wish.other in candidates:
                 del self.left[index]
@@ -62,7 +62,7 @@ class _Listening(Wishes):
         answer = self.answers[number] if number < len(self.answers) else 0
         if answer:
             first = candidates[0]
-            steps = self.taken.get(first, 0) if kind in (GOES_FIRST, RUNS_NEXT) else len(recorder.doing)
+            steps = self.taken.get(first, 0) if kind in OF_STEPS else len(recorder.doing)
             self.wishes.append(Wish(kind, first, steps, candidates[answer]))
         return answer
 

@@ -20,13 +20,22 @@ from typing import Any, Final, NamedTuple
 import zlib
 
 from procession.explorer.subject import Subject
-from procession.hw.chooser import CPU_GOES_ON, CPU_MOVES, GOES_FIRST, IS_REAPED, RUNS_NEXT, TAKES_SIGNAL, Choice
+from procession.hw.chooser import (
+    CPU_GOES_ON,
+    CPU_MOVES,
+    GOES_FIRST,
+    GOES_ON,
+    IS_REAPED,
+    RUNS_NEXT,
+    TAKES_SIGNAL,
+    Choice,
+)
 
 __all__ = ("MAGIC", "Token", "TokenError", "fingerprint", "load_program")
 
 MAGIC: Final = "px1."
 LIMIT: Final = 1 << 20  # bytes of JSON in a token
-_KINDS: Final = (GOES_FIRST, RUNS_NEXT, IS_REAPED, TAKES_SIGNAL, CPU_MOVES, CPU_GOES_ON)
+_KINDS: Final = (GOES_FIRST, RUNS_NEXT, IS_REAPED, TAKES_SIGNAL, GOES_ON, CPU_MOVES, CPU_GOES_ON)
 
 
 class TokenError(ValueError):

@@ -20,6 +20,7 @@ __all__ = (
     "GOES_ON",
     "IS_REAPED",
     "MAX_SEED",
+    "OF_STEPS",
     "RUNS_FIRST",
     "RUNS_NEXT",
     "SLICE_ENDS",
@@ -46,6 +47,9 @@ GOES_FIRST: Final = "goes first"  # threads: who is about to make a call, and th
 IS_REAPED: Final = "is reaped"  # zombies, any of which a wait may find; asked while exploring
 CPU_MOVES: Final = "CPU moves next"  # CPUs: the one behind, and others that may be ahead of it
 CPU_GOES_ON: Final = "CPU goes on"  # CPUs: the one on which a trap has ended, and the others
+
+# Those of them that say who takes the next step, while orders are explored.
+OF_STEPS: Final = (GOES_FIRST, GOES_ON, RUNS_NEXT)
 
 MAX_SEED: Final = (1 << 64) - 1
 
@@ -107,6 +111,9 @@ class Provider:
 
     def enters(self, nr: int, name: str, args: tuple[Any, ...]) -> None:
         """Hear which call thread nr is about to make; a question follows."""
+
+    def leaves(self, nr: int) -> None:
+        """Hear that thread nr's call is over, and that a question follows of who goes on: it could be interrupted."""
 
     def begins(self, nr: int) -> None:
         """Hear that thread nr takes the next step: its call, or what comes behind its sleep or its birth."""

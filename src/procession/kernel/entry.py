@@ -33,7 +33,17 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("HALTED", "LIMIT", "Deadlock", "choose_after_trap", "exit_to_user_mode", "run", "schedule_tail", "sleepers")
+__all__ = (
+    "HALTED",
+    "LIMIT",
+    "Deadlock",
+    "choose_after_call",
+    "choose_after_trap",
+    "exit_to_user_mode",
+    "run",
+    "schedule_tail",
+    "sleepers",
+)
 
 # How run() ended.
 HALTED: Final = "halted"  # Kernel.halted was set
@@ -204,6 +214,13 @@ def choose_after_trap(k: Kernel) -> None:
         k.sched.next_cpu = cpus[answer]
         rq.limit_ns = clock.now_ns
         clock.next_event_ns = 0
+
+
+def choose_after_call(k: Kernel) -> None:
+    """Ask who goes on behind current's call, if it is over (sched_choose.choose_after_call)."""
+    rq: sched.Rq = k.sched.runqueues[k.cpu]
+    if rq.curr.stack is None and rq.curr is not rq.idle:
+        sched_choose.choose_after_call(rq.curr)
 
 
 def _cpu_loop(k: Kernel, rq: sched.Rq) -> None:

@@ -8,6 +8,7 @@ from procession.hw.chooser import GOES_FIRST, GOES_ON, RUNS_FIRST, RUNS_NEXT, SL
 from procession.hw.costs import SWITCH_NS
 from procession.include.linux.bug import bug
 from procession.include.linux.sched import MAX_RT_PRIO, TIF_NEED_RESCHED
+from procession.include.linux.signal import SIG_IGN
 from procession.kernel.sched_weight import calc_delta_fair
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from procession.kernel.sched_fair import CfsRq
 
 __all__ = (
+    "choose_after_call",
     "choose_after_fork",
     "choose_after_trap",
     "choose_before_call",
@@ -175,9 +177,33 @@ def _number(p: Task) -> int:
 def choose_before_call(current: Task, name: str, args: tuple[Any, ...]) -> bool:
     """Ask who shall go first, current with this call or another who can run; returns whether it is another."""
     k = current.kernel
-    chooser = k.chooser
+    k.sched.in_call = current.pid
+    k.chooser.provider.enters(current.pid, name, args)
+    return _choose_step(current, GOES_FIRST)
+
+
+def choose_after_call(current: Task) -> None:
+    """Ask who goes on behind a call of current's, if what it computes then is anybody's business.
+
+    It is that of who sends it a signal which it handles, and of who shares its memory; with all others it does not
+    matter, and its next call is the place to ask.
+    """
+    k = current.kernel
+    if k.sched.in_call != current.pid or current.state or current.mm is None:
+        return
+    k.sched.in_call = 0
+    sighand = current.sighand
+    if sighand is None or not (current.mm.mm_users > 1 or any(ka.handler > SIG_IGN for ka in sighand.action)):
+        return
+    k.chooser.provider.leaves(current.pid)
+    if _choose_step(current, GOES_ON):
+        current.ti_flags |= TIF_NEED_RESCHED
+
+
+def _choose_step(current: Task, kind: str) -> bool:
+    """Ask who of those who can run takes the next step; returns whether it is another than current, who runs."""
+    k = current.kernel
     rq: Rq = k.sched.runqueues[k.cpu]
-    chooser.provider.enters(current.pid, name, args)
     rivals: list[Task] = []
     due = current
     se = current.se
@@ -190,7 +216,7 @@ def choose_before_call(current: Task, name: str, args: tuple[Any, ...]) -> bool:
             break
         se = se.parent
     candidates = _candidates_by_number([current, *rivals], due)
-    answer = chooser.step(GOES_FIRST, [p.pid for p in candidates])
+    answer = k.chooser.step(kind, [p.pid for p in candidates])
     _begin_step(rq)
     if candidates[answer] is current:
         return False
@@ -223,7 +249,12 @@ def put_off(current: Task) -> bool:
     """
     k = current.kernel
     rq: Rq = k.sched.runqueues[k.cpu]
-    if not k.chooser.exploring or rq.rt.nr_running or k.clock.now_ns - k.sched.step_began_ns > SPIN_NS:
+    if (
+        not k.chooser.exploring
+        or rq.cfs.chosen is not None
+        or rq.rt.nr_running
+        or k.clock.now_ns - k.sched.step_began_ns > SPIN_NS
+    ):
         return False
     current.ti_flags &= ~TIF_NEED_RESCHED
     k.sched.resched_due = True

@@ -76,8 +76,8 @@ async def ptrace_report_syscall(current: Task) -> None:
 async def choose_syscall_entry(current: Task, name: str, args: tuple[Any, ...]) -> None:
     """Let whoever is chosen go first, if that is asked for; raises ERESTARTNOINTR if a signal has come meanwhile.
 
-    It came before the call, so it is handled before, and the call, which nobody has seen yet, begins anew: else it would
-    interrupt a sleep that has not begun, and nobody would see what happens if it comes a moment too early.
+    It came before the call, so it is handled before, and the call, which nobody has seen yet, begins anew: else it
+    would interrupt a sleep that has not begun, and nobody would see what happens if it comes a moment too early.
     """
     if not current.ti_flags & TIF_SYSCALL_TRACEPOINT or name in LOCAL_SYSCALLS:
         return

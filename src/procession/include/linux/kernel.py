@@ -83,6 +83,7 @@ class SchedState:
         "runqueues",
         "resched_due",
         "step_began_ns",
+        "in_call",
         "nr_forks",
         "task_groups",
         "nr_cfs_bandwidth",
@@ -118,6 +119,7 @@ class SchedState:
         # While orders are explored: the running thread is to give way at its next call; when it began its step.
         self.resched_due: bool = False
         self.step_began_ns: int = 0
+        self.in_call: int = 0  # whose call is not over yet
         self.nr_forks: dict[int, int] = {}  # how many children those have had whose numbers tell of it
         self.task_groups: dict[TaskGroup, None] = {}  # all there are, the oldest first
         self.nr_cfs_bandwidth: int = 0  # how many of them have a quota
