@@ -298,3 +298,33 @@ def test_what_is_no_seed_is_said_in_a_line(seed):
     assert (done.returncode, done.stdout) == (125, "")
     assert done.stderr.splitlines()[-1].count("seed") == 1
     assert "Traceback" not in done.stderr
+
+
+class Once(Provider):
+    """Lets somebody else go on, once, and then has nothing to say."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def decide(self, number, kind, candidates):
+        return int(number == self.number and kind == GOES_ON)
+
+
+async def racers(linux):
+    for name in "ab":
+        if await linux.fork() == 0:
+            for turn in range(3):
+                await linux.print(name, turn)
+            await linux.exit(0)
+    await linux.wait()
+    await linux.wait()
+
+
+def test_a_recorded_run_makes_its_last_choice_too():
+    outputs = set()
+    for number in range(1, 30):
+        machine = Machine(choices=Once(number))
+        output = machine.run(racers).output
+        assert Machine(choices=machine.chooser.record).run(racers).output == output
+        outputs.add(output)
+    assert len(outputs) > 2

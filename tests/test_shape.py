@@ -43,6 +43,14 @@ HOT = {
 }
 # Read by users and tests alone.
 FOR_OTHERS = {
+    # Called by what a lab writes into the kernel.
+    "at_once",
+    "may_lose_cpu",
+    "serve",
+    "serve_frozen",
+    "wait_for_memory",
+    "write_mem",
+    "write_mem_cow",
     "__getattr__",  # what `from procession import …` gives
     "CpuRegisters",  # an engine without a kernel: the test bench of hw and the fuzzer of instructions
     "census",  # Machine(fail=…) for every request in turn, in users' tests

@@ -7,6 +7,7 @@ import errno
 import pytest
 
 from procession import Machine
+from procession.hw.chooser import RUNS_FIRST, RUNS_NEXT, Provider
 from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.sched import TASK_INTERRUPTIBLE, set_task_state
 from procession.init import kthreads as init_kthreads
@@ -171,3 +172,28 @@ def test_to_look_takes_no_time(look):
     machine = other
     machine.run(main)
     assert took[0] == took[began]
+
+
+class KthreaddLate(Provider):
+    """Lets init and the program run before kthreadd takes its first step."""
+
+    def decide(self, number, kind, candidates):
+        return int((kind == RUNS_NEXT and tuple(candidates[:2]) == (2, 1)) or kind == RUNS_FIRST)
+
+
+async def looks(sys):
+    await sys.print(len(await sys.listdir("/proc")) > 16)
+    await sys.sleep(0.1)
+
+
+def test_threads_of_boot_ignore_signals_also_if_kthreadd_has_not_run():
+    """The SIGKILL with which init ends what is left would wake them again and again."""
+    switches = []
+
+    def count(event):
+        switches.append(event.next_pid)
+        assert len(switches) < 1000
+
+    machine = Machine(choices=KthreaddLate())
+    machine.trace.subscribe(count, "sched_switch", vital=True)
+    assert machine.run(looks).output == "True\n"

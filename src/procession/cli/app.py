@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from procession.cli import commands, explore, upkeep
+from procession.cli import commands, explore, lab, upkeep
 from procession.cli.strace_command import StraceCommand, asked_in
 from procession.cli.words import (
     BROKEN,
@@ -419,4 +419,5 @@ def syscalls(
 
 
 explore.add_to(app)
+lab.add_to(app)
 upkeep.add_to(app)

@@ -72,6 +72,7 @@ class Subject:
         check: bool = False,
         max_steps: int = 20_000,
         programs: Mapping[str, Any] | None = None,
+        memory: int = MEMORY,
     ) -> None:
         self.program = program
         self.args = tuple(args)
@@ -84,12 +85,13 @@ class Subject:
         self.check = check
         self.max_steps = max_steps
         self.programs = programs
+        self.memory = memory
 
     def machine(self, provider: Provider, **more: Any) -> Machine:
         """Return a machine that is about to run the program, with provider asked; more: what else it gets."""
         return Machine(
             root=self.root,
-            memory=MEMORY,
+            memory=self.memory,
             seed=self.seed,
             choices=provider,
             stdin=self.stdin,
@@ -107,10 +109,11 @@ class Subject:
         recorder = Recorder(strategy, without=without, max_steps=self.max_steps)
         machine = self.machine(recorder, **more)
         recorder.attach(machine)
-        outcome, detail = self._finish(machine)
+        outcome, detail = self.end_of(machine)
         return Run(recorder, machine, outcome, detail)
 
-    def _finish(self, machine: Machine) -> tuple[Outcome | None, str]:
+    def end_of(self, machine: Machine) -> tuple[Outcome | None, str]:
+        """Run the program on a machine of one's own; returns how it ends, and what the kernel says if not well."""
         try:
             result = self.run_on(machine)
         except Redundant:

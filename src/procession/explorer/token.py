@@ -84,8 +84,7 @@ class Token(NamedTuple):
         body = text[len(MAGIC) :].strip()
         try:
             raw = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
-            unpacked = zlib.decompressobj().decompress(raw, LIMIT)
-            fields = json.loads(unpacked)
+            fields = json.loads(_unpacked(raw))
             choices = [Choice(n, _KINDS[k], tuple(candidates), a) for n, k, candidates, a in fields["c"]]
             return cls(
                 str(fields["v"]),
@@ -127,6 +126,15 @@ class Token(NamedTuple):
         if now != self.print:
             raise TokenError(f"the program has changed since the token was made ({self.print} then, {now} now)")
         return subject
+
+
+def _unpacked(raw: bytes) -> bytes:
+    """Return what was compressed, not more than LIMIT of it; raises ValueError if the end is missing, zlib.error."""
+    packed = zlib.decompressobj()
+    text = packed.decompress(raw, LIMIT)
+    if not packed.eof:
+        raise ValueError("its end is missing")
+    return text
 
 
 def _kind(kind: str) -> int:

@@ -281,6 +281,7 @@ async def flush_old_exec(current: Task, bprm: LinuxBinprm) -> None:
     await exec_mm.de_thread(current)
     assert bprm.mm is not None
     exec_mm.set_mm_exe_file(bprm.mm, bprm.file)
+    exec_mm.acct_arg_size(current, bprm, 0)
     exec_mm.exec_mmap(current, bprm.mm)
     bprm.mm = None  # it is current's now
     current.flags &= ~(PF_RANDOMIZE | PF_KTHREAD)
@@ -317,7 +318,7 @@ def setup_new_exec(current: Task, bprm: LinuxBinprm) -> None:
             mm.dumpable = k.vfs.suid_dumpable
 
     # An exit signal of the old program's choice means nothing to the new one; see exit_notify().
-    current.self_exec_id += 1
+    current.self_exec_id = current.self_exec_id + 1 & 0xFFFFFFFF  # an u32
     signal_queue.flush_signal_handlers(current, False)
     if current.files is not None:
         file.do_close_on_exec(current, current.files)

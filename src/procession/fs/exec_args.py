@@ -107,6 +107,7 @@ def _put_args(current: Task, bprm: LinuxBinprm, strings: list[bytes]) -> None:
     """Write strings to the new stack, from bprm.p on; raises E2BIG if there are no pages (get_arg_page)."""
     assert bprm.mm is not None
     data = b"".join([text + b"\0" for text in strings])
+    exec_mm.acct_arg_size(current, bprm, exec_mm.STACK_TOP_MAX - (bprm.p & ~(PAGE_SIZE - 1)) >> PAGE_SHIFT)
     try:
         gup.write_remote_vm(current.kernel, bprm.mm, bprm.p, data)
     except LinuxError:

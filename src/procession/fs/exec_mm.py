@@ -52,6 +52,7 @@ __all__ = (
     "EXSTACK_DISABLE_X",
     "EXSTACK_ENABLE_X",
     "STACK_TOP_MAX",
+    "acct_arg_size",
     "arch_pick_mmap_layout",
     "bprm_mm_drop",
     "bprm_mm_init",
@@ -88,9 +89,18 @@ def bprm_mm_init(current: Task, bprm: LinuxBinprm) -> None:
     bprm.p = vma.vm_end - 8
 
 
+def acct_arg_size(current: Task, bprm: LinuxBinprm, pages: int) -> None:
+    """Let the pages of the new stack count as current's memory: else the OOM killer sees nobody who has them."""
+    mm = current.mm
+    if mm is not None:
+        mm.rss_anon += pages - bprm.vma_pages
+        bprm.vma_pages = pages
+
+
 def bprm_mm_drop(current: Task, bprm: LinuxBinprm) -> None:
     """Throw the new address space away, if it has not become current's."""
     if bprm.mm is not None:
+        acct_arg_size(current, bprm, 0)
         fork_mm.mmput(current.kernel, bprm.mm)
         bprm.mm = None
 

@@ -32,7 +32,17 @@ from procession.include.linux.sched import (
 )
 from procession.include.linux.signal import SIGCHLD
 from procession.include.linux.workqueue import WORK_CPU_UNBOUND
-from procession.kernel import completion, fork, kthread, sched, sched_entity, sched_prio, sched_weight, workqueue
+from procession.kernel import (
+    completion,
+    fork,
+    kthread,
+    sched,
+    sched_entity,
+    sched_prio,
+    sched_weight,
+    signal_queue,
+    workqueue,
+)
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -150,6 +160,7 @@ def _make(k: Kernel, name: str, nr: int) -> Task:
     saved = parent.thread
     thread = kthread.KthreadThread(_worker_life if worker is not None else _sleeper_life, worker or kind.wchan)
     parent.thread = thread
+    signal_queue.ignore_signals(parent)  # as it does first of all, if it has run already
     k.init_pid_ns.last_pid = nr - 1
     try:
         p = fork.copy_process(parent, _CLONE, 0, 0, 0)

@@ -164,6 +164,8 @@ def _number_by_ancestry(k: Kernel, ns: PidNamespace) -> int:
     parent = k.current.pid
     if not first or not first <= parent <= first + MAX_SIBLINGS or last >= k.pid_max:
         return 0
+    if ns.last_pid < first:
+        return 0  # it is a kernel thread of boot that is made, with a number of its own
     ns.last_pid = max(ns.last_pid, last)
     nth = k.sched.nr_forks[parent] = k.sched.nr_forks.get(parent, 0) + 1
     if nth > MAX_SIBLINGS:

@@ -314,7 +314,8 @@ def pick_next_task_fair(rq: Rq) -> Task:
         timeline = cfs.timeline
         se = timeline[0][2]
         next = cfs.next
-        if cfs.last is not None or exploring or k.chooser.active or (next is not None and next is not se):
+        asked = exploring or k.chooser.active or cfs.chosen is not None  # the last choice of a recorded run
+        if asked or cfs.last is not None or (next is not None and next is not se):
             se = _pick_next_entity(cfs, se)
             _remove(cfs, se)
         else:

@@ -233,13 +233,20 @@ def ignore_signals(t: Task) -> None:
 def flush_signal_handlers(t: Task, force_default: bool) -> None:
     """Set all signals to default; ignored ones stay ignored unless forced (spec 7.6).
 
-    Differs: sa_restorer is forgotten too; 3.2 leaked it to the next program.
+    sa_restorer stays: 3.2 leaks it to the next program.
     """
     assert t.sighand is not None
     action = t.sighand.action
     if action == _ALL_DEFAULT:
         return
-    action[:] = [_IGNORE if ka.handler == SIG_IGN and not force_default else DEFAULT_ACTION for ka in action]
+    action[:] = [_flushed(ka, force_default) for ka in action]
+
+
+def _flushed(ka: KSigaction, force_default: bool) -> KSigaction:
+    ignored = ka.handler == SIG_IGN and not force_default
+    if ka.restorer:
+        return KSigaction(SIG_IGN if ignored else SIG_DFL, 0, ka.restorer)
+    return _IGNORE if ignored else DEFAULT_ACTION
 
 
 def rm_from_queue(k: Kernel, mask: int, pending: Sigpending) -> None:

@@ -32,6 +32,7 @@ class LinuxBinprm:
         "buf",
         "mm",
         "vma",
+        "vma_pages",
         "p",
         "argc",
         "envc",
@@ -56,6 +57,7 @@ class LinuxBinprm:
         self.buf: bytes = b""
         self.mm: MmStruct | None = None
         self.vma: VmArea | None = None
+        self.vma_pages: int = 0  # of the new stack, which count as the old memory's until that goes
         self.p: int = 0  # top of the new stack, user address
         self.argc: int = 0
         self.envc: int = 0

@@ -15,6 +15,7 @@ except ModuleNotFoundError:
 
 from procession.hw.memory import PG_EXEC, PG_FILE
 from procession.include.asm.pgtable import PTE_NX, PTE_PFN_MASK, PTE_PRESENT, PTE_PROTNONE, PTE_RW
+from procession.include.linux.binfmts import LinuxBinprm
 from procession.include.linux.mm_types import PAGE_MASK, PAGE_SHIFT, VM_ACCOUNT, VM_EXEC, VM_LOCKED, VM_WRITE
 from procession.mm import shmem
 
@@ -230,14 +231,27 @@ def _permissions(k: Kernel, spaces: list[MmStruct], walk: _Walk) -> list[str]:
     bad |= ((entries & _RW) != 0) & executed
     out = [_complaint(k, spaces, walk, i, bool(inside[i])) for i in bad.nonzero()[0].tolist()]
 
-    anons = np.bincount(walk.space[anon], minlength=len(spaces)).tolist()
-    files = np.bincount(walk.space[is_file], minlength=len(spaces)).tolist()
+    return out + _rss(k, spaces, walk.space[anon], walk.space[is_file])
+
+
+def _rss(k: Kernel, spaces: list[MmStruct], anon: _Numbers, is_file: _Numbers) -> list[str]:
+    """Each address space counts its pages; anon, is_file: the numbers of those that have one, for each page."""
+    out = []
+    anons = np.bincount(anon, minlength=len(spaces)).tolist()
+    files = np.bincount(is_file, minlength=len(spaces)).tolist()
     for nr, mm in enumerate(spaces):
-        if (mm.rss_anon, mm.rss_file) != (anons[nr], files[nr]):
+        found = anons[nr], files[nr]
+        if (mm.rss_anon, mm.rss_file) != found and (mm.rss_anon - _arguments(k, mm), mm.rss_file) != found:
             out.append(
                 f"{_whose(spaces, nr)}: rss {mm.rss_anon} anon {mm.rss_file} file, found {anons[nr]} {files[nr]}"
             )
     return out
+
+
+def _arguments(k: Kernel, mm: MmStruct) -> int:
+    """Return how many pages of arguments count as mm's, whose users are in an exec."""
+    users = (t for leader in k.tasks for t in leader.signal.threads if t.mm is mm)
+    return sum(what.vma_pages for t in users for what in t.held if isinstance(what, LinuxBinprm))
 
 
 def _complaint(k: Kernel, spaces: list[MmStruct], walk: _Walk, i: int, inside: bool) -> str:
