@@ -13,6 +13,7 @@ import itertools
 import multiprocessing
 import os
 from pathlib import Path
+import re
 import signal
 import sys
 import time
@@ -39,6 +40,12 @@ def expected(name: str) -> str:
     return (differs if differs.exists() else PROGRAMS / "expected" / f"{name}.out").read_text("utf-8")
 
 
+def later(name: str) -> list[str]:
+    """Return what a program needs of what came after 3.2."""
+    text = (PROGRAMS / f"{name}.c").read_text("utf-8")
+    return [word for line in re.findall(r"^// later: (.*)$", text, re.MULTILINE) for word in line.split(",")]
+
+
 def failure(name: str, program: str, seed: int, cpus: int) -> str | None:
     """Run a program under a seed; return what is wrong, None if nothing is."""
     environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "HOME": "/"}
@@ -46,7 +53,7 @@ def failure(name: str, program: str, seed: int, cpus: int) -> str | None:
     signal.signal(signal.SIGALRM, _late)
     signal.alarm(SECONDS)
     try:
-        result = Machine(root="/", seed=seed, cpus=cpus).run([program], env=environment)
+        result = Machine(root="/", seed=seed, cpus=cpus, later=later(name)).run([program], env=environment)
     except Exception as error:  # noqa: BLE001 -- whatever a run raises is what it found
         return f"{what}: {error!r}"
     finally:

@@ -294,9 +294,8 @@ def rest_init(k: Kernel) -> None:
     boot = k.init_task
     kthreadd_done = completion.init_completion(k)
     _at_boot(fork.kernel_thread(boot, kernel_init, kthreadd_done, CLONE_FS | CLONE_SIGHAND))
-    nr = _at_boot(fork.kernel_thread(boot, kthread.kthreadd, None, CLONE_FS | CLONE_FILES))
+    nr = _at_boot(fork.kernel_thread(boot, kthread.kthreadd, kthreadd_done, CLONE_FS | CLONE_FILES))
     k.kthreads.kthreadd_task = kthread.kthread_task(k, nr)
-    completion.complete(kthreadd_done)
 
 
 def _at_boot(coro: Coroutine[Any, Any, int]) -> int:

@@ -284,13 +284,17 @@ async def _create_kthread(current: Task, create: KthreadCreateInfo) -> None:
             ns.last_pid = last_pid
 
 
-async def kthreadd(current: Task, unused: object) -> NoReturn:
-    """PID 2: make kernel threads on request, for ever."""
+async def kthreadd(current: Task, kthreadd_done: Completion) -> NoReturn:
+    """PID 2: make kernel threads on request, for ever.
+
+    Says that it is there: in 3.2 rest_init does, but there it is soon asked for threads, and init waits for these.
+    """
     k = current.kernel
     current.comm = "kthreadd"
     signal_queue.ignore_signals(current)
     current.cpus_allowed = (1 << k.nr_cpus) - 1
     current.flags |= PF_NOFREEZE | PF_FREEZER_NOSIG
+    completion.complete(kthreadd_done)
     while True:
         set_task_state(current, TASK_INTERRUPTIBLE)
         if not k.kthreads.kthread_create_list:
