@@ -19,6 +19,7 @@ import time
 from rich.console import Console
 from rich.table import Table
 
+from bench import exploring
 from bench.builds import LOOP, table
 from procession import Machine
 from procession.include.linux.signal import SIGKILL
@@ -169,6 +170,7 @@ def main() -> None:
     size, growth = sleepers()
     report.row("a sleeping Python process, of 10,000", f"{size:,.0f} B", "", "", "<= 8,192 B", size <= 8192)
     report.row("10,000th clone against the 100th", "", "", f"{growth:.2f}", "<= 1.5", growth <= 1.5)
+    exploring.measure(report)
     console = Console(width=150)
     console.print(sides)
     console.print(report.table)

@@ -1,0 +1,118 @@
+"""How fast orders are explored, by CPU time: python -m bench.exploring; make bench has these rows as well.
+
+The models are in models/; two_children also as a static ELF.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import import_module
+import os
+from pathlib import Path
+import subprocess
+import sys
+import tempfile
+import time
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from procession.explorer.bounded import Bounded
+from procession.explorer.dpor import dpor
+from procession.explorer.steps import trace_class
+from procession.explorer.subject import Run, Subject
+
+if TYPE_CHECKING:
+    from bench.__main__ import Report
+
+MODELS = Path(__file__).parent / "models"
+MOST = 4000  # schedules of one model
+
+
+def names() -> list[str]:
+    """Return the models."""
+    return sorted(path.stem for path in MODELS.glob("[a-z]*.py"))
+
+
+def subject_of(name: str) -> Subject:
+    """Return a model as what is explored."""
+    return Subject(import_module(f"bench.models.{name}").main)
+
+
+def rate(runs: Iterable[Run], seconds: float) -> float:
+    """Return how many schedules a CPU second has."""
+    began = time.process_time()
+    count = 0
+    for count, _ in enumerate(runs, 1):  # noqa: B007 -- counted
+        if time.process_time() - began >= seconds:
+            break
+    return count / (time.process_time() - began)
+
+
+def again(subject: Subject) -> Iterable[Run]:
+    """Explore a subject over and over."""
+    while True:
+        yield from dpor(subject)
+
+
+def orders(name: str) -> tuple[int, int, set[tuple[int | str, str]]]:
+    """Exhaust a model: schedules executed, classes of them, outcomes."""
+    classes: set[int] = set()
+    outcomes: set[tuple[int | str, str]] = set()
+    executed = 0
+    for run in dpor(subject_of(name)):
+        executed += 1
+        if run.outcome is not None:
+            classes.add(trace_class(run.recorder.steps))
+            end = run.outcome
+            outcomes.add((end.number if end.how == "exit" else end.how, end.stdout.decode()))
+        if executed >= MOST:
+            break
+    return executed, len(classes), outcomes
+
+
+def compile_model(folder: Path) -> Path:
+    """Build two_children as a static ELF file."""
+    program = folder / "two_children"
+    zig = [sys.executable, "-m", "ziglang", "cc", "-target", "x86_64-linux-musl", "-static", "-O1", "-s"]
+    subprocess.run([*zig, "-o", program, MODELS / "two_children.c"], check=True)
+    return program
+
+
+def measure(report: Report, seconds: float = 3.0) -> None:
+    """Add the rows of exploring to a table."""
+    with tempfile.TemporaryDirectory() as name:
+        program = compile_model(Path(name))
+        subjects = (
+            ("a Python model of three processes", again(subject_of("two_children")), 1500),
+            ("the same as a static ELF", Bounded(Subject([str(program)], root="/"), 4).runs(), 150),
+            ("sh -c 'true | true; wait'", Bounded(shell(), 4).runs(), 40),
+        )
+        for what, runs, wanted in subjects:
+            reached = rate(runs, seconds)
+            report.row(f"{what}: schedules", f"{reached:.0f} /s", "", "", f">= {wanted} /s", reached >= wanted)
+    for model in names():
+        one, differ, outcomes = orders(model)
+        wanted_outcomes = import_module(f"bench.models.{model}").OUTCOMES
+        if outcomes != wanted_outcomes:
+            raise SystemExit(f"{model}: {outcomes}, not {wanted_outcomes}")
+        met = one <= 1.2 * differ
+        report.row(f"{model}: schedules, classes", f"{one}", f"{differ}", f"{one / differ:.2f}", "<= 1.2", met)
+
+
+def shell() -> Subject:
+    """Return a pipeline of a shell."""
+    return Subject(["sh", "-c", "true | true; wait"], root="/", env={"PATH": os.defpath.lstrip(":")})
+
+
+def main() -> None:
+    """Print these rows alone."""
+    from bench.__main__ import Report  # noqa: PLC0415 -- which imports this file
+
+    report = Report()
+    measure(report)
+    Console(width=150).print(report.table)
+
+
+if __name__ == "__main__":
+    main()
