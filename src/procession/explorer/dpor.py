@@ -110,7 +110,9 @@ def dpor(subject: Subject, without: frozenset[str] = frozenset()) -> Iterator[Ru
             for thing, how in step.touched.items():
                 point.touched[thing] = point.touched.get(thing, 0) | how
         for i, j, initials in races(steps, fresh):
-            _add(path[i], initials, steps[j].nr)
+            # The init that waits for the program is last whatever is tried.
+            if steps[j].nr != 1 or subject.as_init:
+                _add(path[i], initials, steps[j].nr)
         yield run
         if not _advance(path):
             return

@@ -160,11 +160,19 @@ class Footprints:
         inode = file.f_path.dentry.d_inode
         if inode.i_flock:
             self.touch(("locks", *inode_object(inode)[1:]), WRITES)
-        if file.f_count > 1:
+        if file.f_count > 1 or self._alone(task, inode):
             return
         mode = inode.i_mode & S_IFMT
         if mode in (S_IFIFO, S_IFSOCK) or mode not in (S_IFREG, S_IFCHR) or type(file).__name__ == "TtyFile":
             self.file(file, WRITES)
+
+    def _alone(self, task: Task, inode: Inode) -> bool:
+        """Whether a pipe is open in this process alone, so that nobody notices when it goes away."""
+        pipe, files = inode.i_pipe, task.files
+        if pipe is None or files is None:
+            return False
+        ours = {file for file in files.fd if file is not None and file.f_path.dentry.d_inode is inode}
+        return len(ours) >= pipe.readers + pipe.writers and all(file.f_count == 1 for file in ours)
 
     def path(self, task: Task, pointer: Any, how: int) -> bytes:
         """Note that a path is looked up, and, with how WRITES, that what its last name leads to changes; returns it."""
