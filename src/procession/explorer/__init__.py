@@ -7,6 +7,7 @@ report.outcomes, report.failures, report.complete
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+import os
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ __all__ = (
 )
 
 MAX_DEVIATIONS = 20
+MAX_JOBS = 4096
 
 
 def explore(
@@ -60,6 +62,9 @@ def explore(
     max_steps: int = 20_000,
     programs: Mapping[str, Any] | None = None,
     progress: Callable[[Progress], None] | None = None,
+    jobs: int = 1,
+    executor: Any = None,
+    checkpoint: str | Path | None = None,
 ) -> Report:
     """Run program in all orders within the bound, and report its outcomes and what is wrong with any.
 
@@ -71,11 +76,21 @@ def explore(
     allowed: "exit 0", several such texts, or a function of an Outcome.  first: stop at the first failure.
     max_steps: more than that and a schedule counts as endless.  check: hold all kernel structures against each other
     after every trap.  progress: called with a Progress after each schedule.
+    jobs: how many processes run schedules; 0 is as many as there are CPUs. The report is the same for any number.
+    executor: any of concurrent.futures, or a client of dask.distributed, to run them in the place of one's own
+    processes. program, and all that is a function here, then stands in a file of its own right, not in a function.
+    checkpoint: a file to which the state is written every few seconds, and from which the same search goes on;
+    schedules counts those before, too.
     Raises TypeError, ValueError for arguments that cannot be, Diverged if the program is not repeatable, LinuxError if
     it cannot be executed.
     """
     check_flags(exhaustive=exhaustive, first=first, as_init=as_init, check=check)
     check_range("deviations", deviations, 0, MAX_DEVIATIONS)
+    check_range("jobs", jobs, 0, MAX_JOBS)
+    if exhaustive and (jobs != 1 or executor is not None):
+        raise ValueError(
+            "exhaustive: one process does that, as each schedule decides which is next: no jobs, no executor"
+        )
     check_range("max_steps", max_steps, 1, 1 << 30)
     if schedules is not None:
         check_range("schedules", schedules, 1, 1 << 60)
@@ -109,6 +124,9 @@ def explore(
         expect=expect,
         first=first,
         progress=progress,
+        jobs=jobs or os.cpu_count() or 1,
+        executor=executor,
+        checkpoint=checkpoint,
     )
     return search.run()
 
