@@ -34,6 +34,7 @@ __all__ = (
     "TokenError",
     "Violation",
     "explore",
+    "prepared",
     "replay",
 )
 
@@ -84,6 +85,59 @@ def explore(
     Raises TypeError, ValueError for arguments that cannot be, Diverged if the program is not repeatable, LinuxError if
     it cannot be executed.
     """
+    return prepared(
+        program,
+        *args,
+        deviations=deviations,
+        exhaustive=exhaustive,
+        schedules=schedules,
+        seconds=seconds,
+        seed=seed,
+        properties=properties,
+        off=off,
+        expect=expect,
+        first=first,
+        root=root,
+        env=env,
+        cwd=cwd,
+        stdin=stdin,
+        as_init=as_init,
+        check=check,
+        max_steps=max_steps,
+        programs=programs,
+        progress=progress,
+        jobs=jobs,
+        executor=executor,
+        checkpoint=checkpoint,
+    ).run()
+
+
+def prepared(
+    program: Program,
+    *args: str,
+    deviations: int = 2,
+    exhaustive: bool = False,
+    schedules: int | None = None,
+    seconds: float | None = None,
+    seed: int = 0,
+    properties: Sequence[Property] = (),
+    off: Collection[str] = (),
+    expect: Expectation | None = None,
+    first: bool = False,
+    root: str | Path | Mapping[str, bytes | str] | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: str = "/",
+    stdin: bytes = b"",
+    as_init: bool = False,
+    check: bool = False,
+    max_steps: int = 20_000,
+    programs: Mapping[str, Any] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    jobs: int = 1,
+    executor: Any = None,
+    checkpoint: str | Path | None = None,
+) -> Search:
+    """Return a search that explore() with these arguments would run; raises TypeError, ValueError as that does."""
     check_flags(exhaustive=exhaustive, first=first, as_init=as_init, check=check)
     check_range("deviations", deviations, 0, MAX_DEVIATIONS)
     check_range("jobs", jobs, 0, MAX_JOBS)
@@ -112,7 +166,7 @@ def explore(
         max_steps=max_steps,
         programs=programs,
     )
-    search = Search(
+    return Search(
         subject,
         deviations=deviations,
         exhaustive=exhaustive,
@@ -128,7 +182,6 @@ def explore(
         executor=executor,
         checkpoint=checkpoint,
     )
-    return search.run()
 
 
 _FOUND = ("lost-child", "end-of-file", "stopped", "zombie", "panic", "outcome")
