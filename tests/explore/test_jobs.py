@@ -11,10 +11,10 @@ import sys
 
 import distributed
 import pytest
+from tests.explore import models
 
 from procession import explore
 from procession.explorer import jobs
-from tests.explore import models
 
 EXPLORE = [sys.executable, "-m", "procession", "explore"]
 
@@ -65,9 +65,11 @@ def test_schedules_that_kill_whoever_runs_them(monkeypatch):
 
 def test_a_broken_executor_of_somebody_else(monkeypatch):
     monkeypatch.setenv(models.KILLED + "_NOT", str(os.getpid()))
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        with pytest.raises(RuntimeError, match="the executor is broken"):
-            explore(models.dies_in_workers, executor=pool)
+    with (
+        ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool,
+        pytest.raises(RuntimeError, match="the executor is broken"),
+    ):
+        explore(models.dies_in_workers, executor=pool)
 
 
 def test_what_other_processes_cannot_find():
@@ -121,9 +123,9 @@ def test_goes_on_from_a_checkpoint(tmp_path, monkeypatch):
 def test_refuses_a_checkpoint_of_another_search(tmp_path):
     file = tmp_path / "state"
     explore(models.two_writers, checkpoint=file, schedules=3)
-    with pytest.raises(ValueError, match="of another search: deviations was 2, and is 1$"):
+    with pytest.raises(ValueError, match=r"of another search: deviations was 2, and is 1$"):
         explore(models.two_writers, checkpoint=file, deviations=1)
-    with pytest.raises(ValueError, match="of another search: program was '.*two_writers', and is '.*three'$"):
+    with pytest.raises(ValueError, match=r"of another search: program was '.*two_writers', and is '.*three'$"):
         explore(models.three, checkpoint=file)
     state = json.loads(file.read_text())
     file.write_text(json.dumps(state | {"procession checkpoint": 99}))
@@ -134,7 +136,7 @@ def test_refuses_a_checkpoint_of_another_search(tmp_path):
     with pytest.raises(ValueError, match="a checkpoint that is damaged"):
         explore(models.two_writers, checkpoint=file)
     file.write_text("so what")
-    with pytest.raises(ValueError, match="state: not a checkpoint$"):
+    with pytest.raises(ValueError, match=r"state: not a checkpoint$"):
         explore(models.two_writers, checkpoint=file)
 
 
@@ -153,14 +155,19 @@ def test_interrupted_half_way_through_a_schedule(tmp_path):
     assert not file.exists()
 
 
+def command(*words):
+    """Run procession explore."""
+    return subprocess.run([*EXPLORE, *words], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+
+
 def test_of_the_command(tmp_path):
-    file = tmp_path / "state"
-    words = [*EXPLORE, "--checkpoint", str(file), f"{models.__file__}:two_writers"]
-    part = subprocess.run([*words[:-1], "--jobs", "2", "--schedules", "20", words[-1]], stdin=subprocess.DEVNULL, capture_output=True)
+    state = ["--checkpoint", str(tmp_path / "state")]
+    program = f"{models.__file__}:two_writers"
+    part = command(*state, "--jobs", "2", "--schedules", "20", program)
     assert part.returncode == 3, part.stderr
-    rest = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True)
+    rest = command(*state, program)
     assert rest.returncode == 0, rest.stderr
     assert rest.stdout.startswith(b"nothing wrong in all schedules within 2 deviations: 32 run")
-    other = subprocess.run([*words[:-1], f"{models.__file__}:three"], stdin=subprocess.DEVNULL, capture_output=True)
+    other = command(*state, "--deviations", "1", program)
     assert other.returncode == 2
-    assert b"of another search" in other.stderr
+    assert b"of another search: deviations was 2, and is 1" in other.stderr

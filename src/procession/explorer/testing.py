@@ -18,7 +18,7 @@ from procession.explorer.again import Again
 from procession.explorer.recorder import Diverged
 from procession.explorer.search import Failure, Report, Search
 from procession.explorer.sight import Expectation
-from procession.explorer.subject import Outcome, Run
+from procession.explorer.subject import Run
 from procession.explorer.token import Token, TokenError, fingerprint
 from procession.hw.chooser import Choice
 from procession.pytest_plugin import PLACE
@@ -28,19 +28,27 @@ __all__ = ("Binary", "explore_test", "explored")
 
 MOST_LINES: Final = 40
 KEPT: Final = "procession/failures/"  # in pytest's cache
-_TRACEBACK: Final = b"Traceback (most recent call last):\n"
+_TRACEBACK: Final = "Traceback (most recent call last):\n"
 
 
-def passes(outcome: Outcome) -> bool:
-    """Whether a test that ends so has passed: no process of it has failed an assertion."""
-    return outcome.how == "exit" and not outcome.number and _TRACEBACK not in outcome.stderr
+def test_fails(run: Run) -> str | None:
+    """The test, or a process of it, has failed."""
+    outcome = run.outcome
+    if outcome is None or outcome.how not in ("exit", "signal"):
+        return None  # which is wrong for other reasons
+    errors = outcome.stderr.decode(errors="backslashreplace")
+    if errors.startswith(_TRACEBACK) or "\n" + _TRACEBACK in errors:
+        last = errors.rpartition(_TRACEBACK)[2].splitlines()
+        return next((line for line in last if line and not line.startswith(" ")), "")
+    return f"it ended with {outcome}" if outcome.how == "signal" or outcome.number else None
 
 
 def explore_test(item: pytest.Function, function: Callable[..., Awaitable[Any]], options: dict[str, Any]) -> None:
     """Run an async test in every order, and fail it if one is wrong; options: the marker's."""
     # As pytest's own call does.
     names = [name for name in item._fixtureinfo.argnames if name != "linux"]
-    options.setdefault("expect", passes)
+    if "expect" not in options:
+        options["properties"] = (*options.get("properties", ()), test_fails)
     explored(item, _program(function, {name: item.funcargs[name] for name in names}), (), options)
 
 
@@ -86,8 +94,12 @@ def explored(item: pytest.Item, program: Any, args: Sequence[str], options: dict
 
 
 def _fail(failure: Failure) -> NoReturn:
-    lines = str(failure).splitlines()
-    pytest.fail("\n".join(lines[:MOST_LINES]), pytrace=False)
+    lines = str(failure).splitlines()[:MOST_LINES]
+    errors = failure.outcome.stderr.decode(errors="backslashreplace").splitlines()
+    room = MOST_LINES - len(lines) - 2
+    if errors and room > 0:
+        lines += ["", "Its errors:", *errors[-room:]]
+    pytest.fail("\n".join(lines), pytrace=False)
 
 
 def _again(search: Search, choices: Sequence[Choice]) -> tuple[Run, Failure | None]:
@@ -128,7 +140,8 @@ class _Kept:
     """
 
     def __init__(self, item: pytest.Item, search: Search) -> None:
-        self.cache = item.config.cache
+        # There is none with -p no:cacheprovider.
+        self.cache: pytest.Cache | None = getattr(item.config, "cache", None)
         self.search = search
         # A test may explore several programs.
         nth = item.stash.get(_NTH, 0)
@@ -137,9 +150,7 @@ class _Kept:
 
     def fails_again(self) -> Failure | None:
         """Return a kept failure that is still one."""
-        if self.cache is None:
-            return None
-        for text in self.cache.get(self.key, []):
+        for text in () if self.cache is None else self.cache.get(self.key, []):
             try:
                 # The program may have changed: if its questions are the same, so is the schedule.
                 _, failure = _again(self.search, Token.parse(text).choices)
