@@ -168,6 +168,3 @@ def test_of_the_command(tmp_path):
     rest = command(*state, program)
     assert rest.returncode == 0, rest.stderr
     assert rest.stdout.startswith(b"nothing wrong in all schedules within 2 deviations: 32 run")
-    other = command(*state, "--deviations", "1", program)
-    assert other.returncode == 2
-    assert b"of another search: deviations was 2, and is 1" in other.stderr
