@@ -41,8 +41,7 @@ INTERPRETED = (
     "cli/*",  # runs once
     "explorer/checkpoint.py",  # runs every few seconds
     "explorer/jobs.py",  # runs once for many schedules
-    "explorer/testing.py",  # pytest looks at the functions
-    "pytest_plugin.py",
+    "pytest_*.py",  # pytest looks at the functions
     "result.py",
     "tools/*",  # observers, which not every run has
     "arch/python/_*.py",  # a program's own side of a system call: a plain coroutine is as fast, and users subclass it

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 import inspect
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 
 if TYPE_CHECKING:
     from procession.boot import Machine
     from procession.explorer import Report
-    from procession.explorer.testing import Binary
+    from procession.pytest_runs import Binary
 
 __all__ = ("linux", "procession_binary", "procession_explore", "procession_machine")
 
@@ -72,9 +72,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
     function = coroutine_function(pyfuncitem)
     if mark is None or function is None or "linux" not in pyfuncitem.fixturenames:
         return None
-    from procession.explorer import testing  # noqa: PLC0415 -- as the module says
+    from procession import pytest_runs  # noqa: PLC0415 -- as the module says
 
-    testing.explore_test(pyfuncitem, function, dict(mark.kwargs))
+    pytest_runs.explore_test(pyfuncitem, function, dict(mark.kwargs))
     return True
 
 
@@ -83,11 +83,11 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     ran, schedules, parts = 0, 0, 0
     for reports in terminalreporter.stats.values():
         for report in reports:
-            if getattr(report, "when", None) != "call":
+            if not isinstance(report, pytest.TestReport) or report.when != "call":
                 continue
             for name, value in report.user_properties:
                 if name == PLACE:
-                    number, complete = value
+                    number, complete = cast("tuple[int, bool]", value)
                     ran, schedules, parts = ran + 1, schedules + number, parts + (not complete)
     if ran:
         rest = f"; in {parts} of them not all within the bound" if parts else ""
@@ -116,9 +116,9 @@ def procession_explore(request: pytest.FixtureRequest) -> Callable[..., Report]:
     """Explore a program: a function that takes what explore() does, and fails the test if anything is wrong."""
 
     def run(program: Any, *args: str, **options: Any) -> Report:
-        from procession.explorer import testing  # noqa: PLC0415 -- as the module says
+        from procession import pytest_runs  # noqa: PLC0415 -- as the module says
 
-        return testing.explored(request.node, program, args, options)
+        return pytest_runs.explored(request.node, program, args, options)
 
     return run
 
@@ -128,8 +128,8 @@ def procession_binary(request: pytest.FixtureRequest) -> Callable[..., Binary]:
     """Take a program of the host: a function of its path, whose result has run() and explore()."""
 
     def take(path: str, *, env: dict[str, str] | None = None) -> Binary:
-        from procession.explorer import testing  # noqa: PLC0415 -- as the module says
+        from procession import pytest_runs  # noqa: PLC0415 -- as the module says
 
-        return testing.Binary(request.node, path, env)
+        return pytest_runs.Binary(request.node, path, env)
 
     return take

@@ -78,6 +78,8 @@ def test_what_other_processes_cannot_find():
 
     with pytest.raises(ValueError, match=r"jobs: other processes cannot be given this: .*main is inside another"):
         explore(main, jobs=2)
+    with pytest.raises(TypeError, match=r"executor: one of concurrent.futures or a client of dask.distributed expected"):
+        explore(models.three, executor=3)
     with pytest.raises(ValueError, match="exhaustive: one process does that"):
         explore(models.three, jobs=2, exhaustive=True)
     with pytest.raises(ValueError, match="checkpoint: a search of all orders"):

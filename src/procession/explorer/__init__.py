@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from procession.arguments import check_flags, check_kind, check_range
 from procession.explorer.properties import PROPERTIES, Property, Violation
@@ -38,8 +38,8 @@ __all__ = (
     "replay",
 )
 
-MAX_DEVIATIONS = 20
-MAX_JOBS = 4096
+MAX_DEVIATIONS: Final = 20
+MAX_JOBS: Final = 4096
 
 
 def explore(
@@ -139,20 +139,9 @@ def prepared(
 ) -> Search:
     """Return a search that explore() with these arguments would run; raises TypeError, ValueError as that does."""
     check_flags(exhaustive=exhaustive, first=first, as_init=as_init, check=check)
-    check_range("deviations", deviations, 0, MAX_DEVIATIONS)
-    check_range("jobs", jobs, 0, MAX_JOBS)
-    if exhaustive and (jobs != 1 or executor is not None):
-        raise ValueError(
-            "exhaustive: one process does that, as each schedule decides which is next: no jobs, no executor"
-        )
-    check_range("max_steps", max_steps, 1, 1 << 30)
-    if schedules is not None:
-        check_range("schedules", schedules, 1, 1 << 60)
-    if seconds is not None:
-        check_kind("seconds", seconds, int, float)
-    for name in off:
-        if name not in PROPERTIES and name not in _FOUND:
-            raise ValueError(f"off: no property {name!r}; there are {', '.join((*PROPERTIES, *_FOUND))}")
+    _check_limits(deviations, max_steps, schedules, seconds)
+    _check_jobs(jobs, executor, exhaustive=exhaustive)
+    _check_names(off)
     subject = Subject(
         program,
         args,
@@ -182,6 +171,29 @@ def prepared(
         executor=executor,
         checkpoint=checkpoint,
     )
+
+
+def _check_limits(deviations: int, max_steps: int, schedules: int | None, seconds: float | None) -> None:
+    check_range("deviations", deviations, 0, MAX_DEVIATIONS)
+    check_range("max_steps", max_steps, 1, 1 << 30)
+    if schedules is not None:
+        check_range("schedules", schedules, 1, 1 << 60)
+    if seconds is not None:
+        check_kind("seconds", seconds, int, float)
+
+
+def _check_jobs(jobs: int, executor: Any, *, exhaustive: bool) -> None:
+    check_range("jobs", jobs, 0, MAX_JOBS)
+    if exhaustive and (jobs != 1 or executor is not None):
+        raise ValueError(
+            "exhaustive: one process does that, as each schedule decides which is next: no jobs, no executor"
+        )
+
+
+def _check_names(off: Collection[str]) -> None:
+    for name in off:
+        if name not in PROPERTIES and name not in _FOUND:
+            raise ValueError(f"off: no property {name!r}; there are {', '.join((*PROPERTIES, *_FOUND))}")
 
 
 _FOUND = ("lost-child", "end-of-file", "stopped", "zombie", "panic", "outcome")

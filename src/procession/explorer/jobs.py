@@ -13,6 +13,7 @@ from functools import lru_cache
 from importlib import import_module
 from itertools import islice
 import multiprocessing
+from operator import attrgetter
 import os
 from pathlib import Path
 import pickle
@@ -88,7 +89,7 @@ class Crew:
         self.rate = 0.02  # seconds that a schedule takes
         self.executor: Executor | None = None
         if executor is not None:
-            self.executor = executor.get_executor(pure=False) if hasattr(executor, "get_executor") else executor
+            self.executor = executor if isinstance(executor, Executor) else _of_client(executor)
 
     def each(self, jobs: Iterator[Job], count: int) -> Iterator[Looked]:
         """Have count schedules run, and return them in their order."""
@@ -196,11 +197,22 @@ def _is_broken(executor: Executor) -> bool:
     return False
 
 
+def _of_client(client: Any) -> Executor:
+    try:
+        executor: Executor = client.get_executor(pure=False)
+    except AttributeError:
+        what = f"not {client!r:.80}"
+        raise TypeError(
+            f"executor: one of concurrent.futures or a client of dask.distributed expected, {what}"
+        ) from None
+    return executor
+
+
 def _width(executor: Any) -> int:
-    if hasattr(executor, "nthreads"):
-        threads: dict[str, int] = executor.nthreads()
-        return max(1, sum(threads.values()))
-    return os.cpu_count() or 1
+    if executor is None or isinstance(executor, Executor):
+        return os.cpu_count() or 1
+    threads: dict[str, int] = executor.nthreads()
+    return max(1, sum(threads.values()))
 
 
 # The workers' side.
@@ -231,15 +243,10 @@ class _Named:
     def find(self) -> Any:
         """Return the function."""
         try:
-            found: Any = import_module(self.module)
-        except ImportError:
+            return attrgetter(self.name)(import_module(self.module))
+        except (ImportError, AttributeError):
             if self.file is None:
                 raise
-        else:
-            for part in self.name.split("."):
-                found = getattr(found, part, None)
-            if found is not None:
-                return found
         return load_program(f"{self.file}:{self.name}")
 
 

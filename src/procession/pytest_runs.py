@@ -58,8 +58,8 @@ def _program(function: Callable[..., Awaitable[Any]], arguments: Mapping[str, An
         return function
 
     @functools.wraps(function)
-    async def program(linux: Any) -> Any:
-        return await function(linux=linux, **arguments)
+    def program(linux: Any) -> Awaitable[Any]:
+        return function(linux=linux, **arguments)
 
     return program
 
@@ -140,8 +140,8 @@ class _Kept:
     """
 
     def __init__(self, item: pytest.Item, search: Search) -> None:
-        # There is none with -p no:cacheprovider.
-        self.cache: pytest.Cache | None = getattr(item.config, "cache", None)
+        there = item.config.pluginmanager.hasplugin("cacheprovider")
+        self.cache: pytest.Cache | None = item.config.cache if there else None
         self.search = search
         # A test may explore several programs.
         nth = item.stash.get(_NTH, 0)
@@ -167,7 +167,7 @@ class _Kept:
             self.cache.set(self.key, tokens)
 
 
-_NTH = pytest.StashKey[int]()
+_NTH: Final = pytest.StashKey[int]()
 
 
 class Binary:
