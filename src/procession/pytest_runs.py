@@ -26,7 +26,7 @@ from procession.result import Result
 
 __all__ = ("Binary", "explore_test", "explored")
 
-MOST_LINES: Final = 40
+SHOWN: Final = 40
 KEPT: Final = "procession/failures/"  # in pytest's cache
 _TRACEBACK: Final = "Traceback (most recent call last):\n"
 
@@ -94,9 +94,9 @@ def explored(item: pytest.Item, program: Any, args: Sequence[str], options: dict
 
 
 def _fail(failure: Failure) -> NoReturn:
-    lines = str(failure).splitlines()[:MOST_LINES]
+    lines = str(failure).splitlines()[:SHOWN]
     errors = failure.outcome.stderr.decode(errors="backslashreplace").splitlines()
-    room = MOST_LINES - len(lines) - 2
+    room = SHOWN - len(lines) - 2
     if errors and room > 0:
         lines += ["", "Its errors:", *errors[-room:]]
     pytest.fail("\n".join(lines), pytrace=False)

@@ -78,7 +78,7 @@ def test_what_other_processes_cannot_find():
 
     with pytest.raises(ValueError, match=r"jobs: other processes cannot be given this: .*main is inside another"):
         explore(main, jobs=2)
-    with pytest.raises(TypeError, match=r"executor: one of concurrent.futures or a client of dask.distributed expected"):
+    with pytest.raises(TypeError, match=r"executor: one of concurrent.futures or a client"):
         explore(models.three, executor=3)
     with pytest.raises(ValueError, match="exhaustive: one process does that"):
         explore(models.three, jobs=2, exhaustive=True)
@@ -142,19 +142,46 @@ def test_refuses_a_checkpoint_of_another_search(tmp_path):
         explore(models.two_writers, checkpoint=file)
 
 
-def test_interrupted_half_way_through_a_schedule(tmp_path):
-    """Ctrl-C writes the state; what comes amid the counting of a schedule leaves the file as it was."""
-    file = tmp_path / "state"
-    counted = []
+class Gone(Exception):
+    """As if the process had died."""
 
-    def interrupt(now):
-        counted.append(now.schedules)
-        if now.schedules == 7:
+
+def test_the_file_is_there_when_the_process_dies(tmp_path, monkeypatch):
+    monkeypatch.setattr("procession.explorer.checkpoint.EVERY", 0.0)
+    monkeypatch.setattr("procession.explorer.checkpoint.SHARE", 0)
+    file = tmp_path / "state"
+
+    def die(now):
+        if now.schedules % 10 == 0:
+            raise Gone
+
+    for done in (9, 9, 9):  # the tenth is not counted
+        with pytest.raises(Gone):
+            explore(models.two_writers, checkpoint=file, progress=die)
+        assert json.loads(file.read_text())["schedules"] == done
+    assert told(explore(models.two_writers, checkpoint=file)) == told(explore(models.two_writers))
+
+
+def test_ctrl_c(tmp_path):
+    """It writes the state; what comes amid the counting of a schedule leaves the file as it was."""
+    file = tmp_path / "state"
+    runs = []
+
+    def interrupts(run):
+        runs.append(run)
+        if len(runs) == 8:
             raise KeyboardInterrupt
 
-    report = explore(models.two_writers, checkpoint=file, progress=interrupt)
-    assert report.interrupted
+    def interrupts_counting(now):
+        raise KeyboardInterrupt
+
+    part = explore(models.two_writers, checkpoint=file, progress=interrupts_counting)
+    assert part.interrupted
     assert not file.exists()
+    part = explore(models.two_writers, checkpoint=file, properties=[interrupts])
+    assert (part.interrupted, part.complete, part.schedules) == (True, False, 7)
+    rest = explore(models.two_writers, checkpoint=file, properties=[interrupts])
+    assert told(rest) == told(explore(models.two_writers))
 
 
 def command(*words):

@@ -196,7 +196,7 @@ def _check_names(off: Collection[str]) -> None:
             raise ValueError(f"off: no property {name!r}; there are {', '.join((*PROPERTIES, *_FOUND))}")
 
 
-_FOUND = ("lost-child", "end-of-file", "stopped", "zombie", "panic", "outcome")
+_FOUND: Final = ("lost-child", "end-of-file", "stopped", "zombie", "panic", "outcome")
 
 
 def replay(token: str, program: Program | None = None, **options: Any) -> Result:

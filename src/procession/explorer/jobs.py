@@ -84,12 +84,12 @@ class Crew:
         self.looker = looker
         self.data = packed(looker)
         self.own = executor is None
-        self.width = jobs or _width(executor)
         self.begun = False
         self.rate = 0.02  # seconds that a schedule takes
         self.executor: Executor | None = None
         if executor is not None:
             self.executor = executor if isinstance(executor, Executor) else _of_client(executor)
+        self.width = jobs or _width(executor)
 
     def each(self, jobs: Iterator[Job], count: int) -> Iterator[Looked]:
         """Have count schedules run, and return them in their order."""
