@@ -78,6 +78,8 @@ def test_finds_a_race_replays_it_and_tries_it_first(project):
     result = run(project)
     result.assert_outcomes(passed=1)
     result.stdout.re_match_lines([r"procession: \d+ schedules in 1 explorations$"])
+    (kept,) = (project.path / ".pytest_cache/v/procession/failures").iterdir()
+    assert kept.read_text() == "[]"
     result = run(project, "--procession-replay", token)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["the token is of another program, or this one has changed since (*)"])

@@ -14,7 +14,7 @@ import pytest
 from tests.explore import models
 
 from procession import explore
-from procession.explorer import jobs
+from procession.explorer import jobs, prepared
 
 EXPLORE = [sys.executable, "-m", "procession", "explore"]
 
@@ -120,6 +120,25 @@ def test_goes_on_from_a_checkpoint(tmp_path, monkeypatch):
     assert told(part) == told(whole)
     assert told(explore(models.two_writers, checkpoint=file, **options)) == told(whole)  # nothing left to do
     assert not list(tmp_path.glob("*.new"))
+
+
+def frontier(search):
+    """All that decides how a search goes on."""
+    bounded = search.bounded
+    skipped = {n: [(one.prefix(), things) for one, things in places] for n, places in bounded.skipped.items()}
+    waiting = [[one.prefix() for one in places] for places in bounded.waiting]
+    return bounded.begun, bounded.level, waiting, skipped, bounded.shared.objects, bounded.shared.touched
+
+
+def test_nothing_of_the_frontier_is_lost(tmp_path):
+    file = tmp_path / "state"
+    search = prepared(models.three, checkpoint=file, schedules=12)
+    search.run()
+    again = prepared(models.three, checkpoint=file)
+    again.checkpoint.resume()
+    assert frontier(again) == frontier(search)
+    assert all(frontier(again))
+    assert told(again.report) == told(search.report)
 
 
 def test_refuses_a_checkpoint_of_another_search(tmp_path):

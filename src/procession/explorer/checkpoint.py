@@ -138,7 +138,7 @@ class Checkpoint:
                 "level": bounded.level,
                 "waiting": waiting,
                 "skipped": skipped,
-                "shared": sorted(objects.index(thing, thing) for thing in shared.objects),
+                "shared": [objects.index(thing, thing) for thing in sorted(shared.objects, key=repr)],
                 "touched": touched,
                 "runs": runs.things,
                 "objects": [repr(thing) for thing in objects.things],
