@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 
-import distributed
 import pytest
 from tests.explore import models
 
@@ -87,6 +86,8 @@ def test_what_other_processes_cannot_find():
 
 
 def test_cluster_loses_a_worker(tmp_path, monkeypatch):
+    import distributed  # noqa: PLC0415 -- a second, for this test alone
+
     monkeypatch.setenv(models.KILLED, str(tmp_path / "killed"))
     monkeypatch.setenv(models.KILLED + "_NOT", str(os.getpid()))
     with (
