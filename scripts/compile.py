@@ -40,6 +40,9 @@ INTERPRETED = (
     "boot.py",  # classes that users subclass; runs once
     "cli/*",  # runs once
     "labs/*",  # run on the pure build
+    "explorer/checkpoint.py",  # runs every few seconds
+    "explorer/jobs.py",  # runs once for many schedules
+    "pytest_*.py",  # pytest looks at the functions
     "result.py",
     "tools/*",  # observers, which not every run has
     "arch/python/_*.py",  # a program's own side of a system call: a plain coroutine is as fast, and users subclass it

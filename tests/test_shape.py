@@ -59,6 +59,7 @@ FOR_OTHERS = {
     "mutex_lock",  # the kernel's mutexes are taken interruptibly
     "trace_hash",
     "call_usermodehelper",  # linux/kmod.h
+    *("pytest_addoption", "pytest_configure", "pytest_itemcollected", "pytest_terminal_summary"),
     *("kthread_bind", "kthread_data", "kthread_run", "kthread_should_stop", "kthread_stop"),  # linux/kthread.h
 }
 # Modules of others, whose constants are looked up by a name that is made up, and our own loaded on first use.

@@ -94,6 +94,18 @@ def explore(
     max_steps: Annotated[
         int, typer.Option(metavar="N", min=1, help="A run of more is endless.", rich_help_panel=SEARCHES)
     ] = 20_000,
+    jobs: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Processes that run them; 0: one per CPU.", rich_help_panel=SEARCHES)
+    ] = 1,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Go on from there, and note there how far it is.",
+            parser=file_name,
+            rich_help_panel=SEARCHES,
+        ),
+    ] = None,
     expect: Annotated[
         list[str],
         typer.Option(
@@ -144,6 +156,8 @@ def explore(
                 as_init=as_init,
                 max_steps=max_steps,
                 progress=tell,
+                jobs=jobs,
+                checkpoint=checkpoint,
                 **given,
             )
     except (ValueError, TypeError) as error:

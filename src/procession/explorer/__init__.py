@@ -7,6 +7,7 @@ report.outcomes, report.failures, report.complete
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,10 +34,12 @@ __all__ = (
     "TokenError",
     "Violation",
     "explore",
+    "prepared",
     "replay",
 )
 
 MAX_DEVIATIONS: Final = 20
+MAX_JOBS: Final = 4096
 
 
 def explore(
@@ -60,6 +63,9 @@ def explore(
     max_steps: int = 20_000,
     programs: Mapping[str, Any] | None = None,
     progress: Callable[[Progress], None] | None = None,
+    jobs: int = 1,
+    executor: Any = None,
+    checkpoint: str | Path | None = None,
 ) -> Report:
     """Run program in all orders within the bound, and report its outcomes and what is wrong with any.
 
@@ -71,19 +77,71 @@ def explore(
     allowed: "exit 0", several such texts, or a function of an Outcome.  first: stop at the first failure.
     max_steps: more than that and a schedule counts as endless.  check: hold all kernel structures against each other
     after every trap.  progress: called with a Progress after each schedule.
+    jobs: how many processes run schedules; 0 is as many as there are CPUs. The report is the same for any number.
+    executor: any of concurrent.futures, or a client of dask.distributed, to run them in the place of one's own
+    processes. program, and all that is a function here, then stands in a file of its own right, not in a function.
+    checkpoint: a file to which the state is written every few seconds, and from which the same search goes on;
+    schedules counts those before, too.
     Raises TypeError, ValueError for arguments that cannot be, Diverged if the program is not repeatable, LinuxError if
     it cannot be executed.
     """
+    return prepared(
+        program,
+        *args,
+        deviations=deviations,
+        exhaustive=exhaustive,
+        schedules=schedules,
+        seconds=seconds,
+        seed=seed,
+        properties=properties,
+        off=off,
+        expect=expect,
+        first=first,
+        root=root,
+        env=env,
+        cwd=cwd,
+        stdin=stdin,
+        as_init=as_init,
+        check=check,
+        max_steps=max_steps,
+        programs=programs,
+        progress=progress,
+        jobs=jobs,
+        executor=executor,
+        checkpoint=checkpoint,
+    ).run()
+
+
+def prepared(
+    program: Program,
+    *args: str,
+    deviations: int = 2,
+    exhaustive: bool = False,
+    schedules: int | None = None,
+    seconds: float | None = None,
+    seed: int = 0,
+    properties: Sequence[Property] = (),
+    off: Collection[str] = (),
+    expect: Expectation | None = None,
+    first: bool = False,
+    root: str | Path | Mapping[str, bytes | str] | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: str = "/",
+    stdin: bytes = b"",
+    as_init: bool = False,
+    check: bool = False,
+    max_steps: int = 20_000,
+    programs: Mapping[str, Any] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    jobs: int = 1,
+    executor: Any = None,
+    checkpoint: str | Path | None = None,
+) -> Search:
+    """Return a search that explore() with these arguments would run; raises TypeError, ValueError as that does."""
     check_flags(exhaustive=exhaustive, first=first, as_init=as_init, check=check)
-    check_range("deviations", deviations, 0, MAX_DEVIATIONS)
-    check_range("max_steps", max_steps, 1, 1 << 30)
-    if schedules is not None:
-        check_range("schedules", schedules, 1, 1 << 60)
-    if seconds is not None:
-        check_kind("seconds", seconds, int, float)
-    for name in off:
-        if name not in PROPERTIES and name not in _FOUND:
-            raise ValueError(f"off: no property {name!r}; there are {', '.join((*PROPERTIES, *_FOUND))}")
+    _check_limits(deviations, max_steps, schedules, seconds)
+    _check_jobs(jobs, executor, exhaustive=exhaustive)
+    _check_names(off)
     subject = Subject(
         program,
         args,
@@ -97,7 +155,7 @@ def explore(
         max_steps=max_steps,
         programs=programs,
     )
-    search = Search(
+    return Search(
         subject,
         deviations=deviations,
         exhaustive=exhaustive,
@@ -109,8 +167,33 @@ def explore(
         expect=expect,
         first=first,
         progress=progress,
+        jobs=jobs or os.cpu_count() or 1,
+        executor=executor,
+        checkpoint=checkpoint,
     )
-    return search.run()
+
+
+def _check_limits(deviations: int, max_steps: int, schedules: int | None, seconds: float | None) -> None:
+    check_range("deviations", deviations, 0, MAX_DEVIATIONS)
+    check_range("max_steps", max_steps, 1, 1 << 30)
+    if schedules is not None:
+        check_range("schedules", schedules, 1, 1 << 60)
+    if seconds is not None:
+        check_kind("seconds", seconds, int, float)
+
+
+def _check_jobs(jobs: int, executor: Any, *, exhaustive: bool) -> None:
+    check_range("jobs", jobs, 0, MAX_JOBS)
+    if exhaustive and (jobs != 1 or executor is not None):
+        raise ValueError(
+            "exhaustive: one process does that, as each schedule decides which is next: no jobs, no executor"
+        )
+
+
+def _check_names(off: Collection[str]) -> None:
+    for name in off:
+        if name not in PROPERTIES and name not in _FOUND:
+            raise ValueError(f"off: no property {name!r}; there are {', '.join((*PROPERTIES, *_FOUND))}")
 
 
 _FOUND: Final = ("lost-child", "end-of-file", "stopped", "zombie", "panic", "outcome")

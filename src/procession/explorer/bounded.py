@@ -3,18 +3,20 @@
 The first failure is then the one with the shortest explanation. Where a thread's next step touches nothing that
 anybody else does, it does not matter whether others go before it or behind it, so that no deviation is tried there: the
 thread's next question offers the same.
+
+Whoever runs the schedules, several at a time or one by one, gives back what was seen in the order in which they were
+given out: so the search is the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from procession.explorer.prefix import Prefix
-from procession.explorer.steps import EVERYTHING, Node, Object, Step, conflict
+from procession.explorer.sight import Job, Looker, Sight
+from procession.explorer.steps import EVERYTHING, Node, Object, conflict
 from procession.explorer.subject import Run, Subject
-from procession.hw.chooser import OF_STEPS
 
-__all__ = ("Bounded", "Shared")
+__all__ = ("Bounded", "Place", "Shared")
 
 
 class Shared:
@@ -22,25 +24,26 @@ class Shared:
 
     def __init__(self) -> None:
         self.objects: set[Object] = set()
-        self._touched: dict[Object, dict[int, int]] = {}
+        self.touched: dict[Object, dict[int, int]] = {}
 
-    def learn(self, steps: Sequence[Step]) -> None:
-        """Add what a run has shown."""
-        for step in steps:
-            for thing, how in step.touched.items():
+    def learn(self, touches: Mapping[int, Mapping[Object, int]]) -> None:
+        """Add what a run has shown: by thread, what it has touched and how."""
+        for nr, things in touches.items():
+            for thing, how in things.items():
                 if thing in self.objects:
                     continue
-                by = self._touched.setdefault(thing, {})
-                by[step.nr] = by.get(step.nr, 0) | how
-                if len(by) > 1 and any(nr != step.nr and conflict(how, other) for nr, other in by.items()):
+                by = self.touched.setdefault(thing, {})
+                by[nr] = by.get(nr, 0) | how
+                if len(by) > 1 and any(other != nr and conflict(how, its) for other, its in by.items()):
                     self.objects.add(thing)
+                    del self.touched[thing]
 
-    def meets(self, step: Step) -> bool:
-        """Whether a step touches any of them."""
-        return EVERYTHING in step.touched or not self.objects.isdisjoint(step.touched)
+    def meets(self, objects: Sequence[Object]) -> bool:
+        """Whether any of these is one of them."""
+        return EVERYTHING in objects or not self.objects.isdisjoint(objects)
 
 
-class _Place:
+class Place:
     """A run at one of its questions: where a deviation could be added."""
 
     __slots__ = ("answer", "nodes", "number")
@@ -50,16 +53,18 @@ class _Place:
         self.number = number
         self.answer = answer
 
-    def prefix(self) -> list[Node]:
+    def prefix(self) -> tuple[Node, ...]:
         """Return the questions up to there, with the other answer to the last."""
         node = self.nodes[self.number]
-        return [*self.nodes[: self.number], Node(node.kind, node.candidates, self.answer, node.step)]
+        return (*self.nodes[: self.number], Node(node.kind, node.candidates, self.answer, node.step))
 
 
 class Bounded:
     """The search. deviations: how many at most.
 
-    level: how many there are in the schedules that are run now.  left: how many of those are known and still to be run.
+    begun: whether the default schedule was seen.  level: how many deviations there are in the schedules that are run
+    now.  left: how many of those are known and still to be run.  waiting, skipped: by level, the places where a
+    deviation is to be added, and those where it would change nothing as far as is known.
     """
 
     def __init__(self, subject: Subject, deviations: int, without: frozenset[str] = frozenset()) -> None:
@@ -67,49 +72,69 @@ class Bounded:
         self.deviations = deviations
         self.without = without
         self.shared = Shared()
+        self.begun = False
         self.level = 0
         self.left = 1
-        self.skipped: dict[int, list[tuple[_Place, Step]]] = {}
+        self.waiting: list[list[Place]] = [[] for _ in range(deviations + 2)]
+        self.skipped: dict[int, list[tuple[Place, tuple[Object, ...]]]] = {}
 
     def runs(self) -> Iterator[Run]:
-        """Run them all."""
-        waiting: list[list[_Place]] = [[] for _ in range(self.deviations + 2)]
-        yield self._run([], 0, waiting)
+        """Run them all, here, one by one."""
+        looker = Looker(self.subject, without=self.without)
+        while count := self.count():
+            jobs = self.jobs()
+            for _ in range(count):
+                job = next(jobs)
+                run = looker.run(job)
+                self.took(job, looker.sight(run, job))
+                yield run
+
+    def count(self) -> int:
+        """Go to the next level that has schedules to be run, and return how many; 0 if all is done."""
+        if not self.begun:
+            return 1
         while True:
-            level = next((n for n, places in enumerate(waiting) if places), None)
-            if level is None:
-                if not self._reconsider(waiting):
-                    return
-                continue
-            self.level, self.left = level, len(waiting[level])
-            place = waiting[level].pop()
-            yield self._run(place.prefix(), level, waiting)
+            for level, places in enumerate(self.waiting):
+                if places:
+                    self.level = level
+                    return len(places)
+            if not self._reconsider():
+                return 0
 
-    def _run(self, prefix: list[Node], level: int, waiting: list[list[_Place]]) -> Run:
-        run = self.subject.run(Prefix(prefix, footprints=True), without=self.without)
-        recorder = run.recorder
-        self.shared.learn(recorder.steps)
-        if level >= self.deviations:
-            return run
-        more = []
-        for number in range(len(prefix), len(recorder.nodes)):
-            node = recorder.nodes[number]
-            places = [_Place(recorder.nodes, number, answer) for answer in range(1, len(node.candidates))]
-            if node.kind in OF_STEPS and node.step < len(recorder.steps):
-                step = recorder.steps[node.step]
-                if not self.shared.meets(step):
-                    self.skipped.setdefault(level + 1, []).extend((place, step) for place in places)
-                    continue
-            more += places
-        waiting[level + 1].extend(reversed(more))
-        return run
+    def jobs(self) -> Iterator[Job]:
+        """Return the schedules of this level in the order in which they are to be looked at."""
+        if not self.begun:
+            yield Job((), self.deviations > 0)
+            return
+        places = self.waiting[self.level]
+        deeper = self.level < self.deviations
+        for index in range(len(places) - 1, -1, -1):
+            yield Job(places[index].prefix(), deeper)
 
-    def _reconsider(self, waiting: list[list[_Place]]) -> bool:
+    def took(self, job: Job, sight: Sight) -> None:
+        """Hear what was seen of the next one."""
+        self.left = 1
+        if self.begun:
+            self.left = len(self.waiting[self.level])
+            self.waiting[self.level].pop()
+        self.begun = True
+        self.shared.learn(sight.touches)
+        nodes = (*job.prefix, *sight.nodes)
+        more: list[Place] = []
+        for number, objects in enumerate(sight.objects, len(job.prefix)):
+            places = [Place(nodes, number, answer) for answer in range(1, len(nodes[number].candidates))]
+            if objects is not None and not self.shared.meets(objects):
+                self.skipped.setdefault(self.level + 1, []).extend((place, objects) for place in places)
+            else:
+                more += places
+        self.waiting[self.level + 1].extend(reversed(more))
+
+    def _reconsider(self) -> bool:
         """Take up what was skipped for objects that have turned out to be shared; returns whether there is any."""
         found = False
         for level, skipped in self.skipped.items():
-            self.skipped[level] = [(place, step) for place, step in skipped if not self.shared.meets(step)]
-            again = [place for place, step in skipped if self.shared.meets(step)]
-            waiting[level].extend(reversed(again))
+            self.skipped[level] = [(place, objects) for place, objects in skipped if not self.shared.meets(objects)]
+            again = [place for place, objects in skipped if self.shared.meets(objects)]
+            self.waiting[level].extend(reversed(again))
             found = found or bool(again)
         return found

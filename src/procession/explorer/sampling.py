@@ -17,7 +17,7 @@ from procession.explorer.steps import Object, shared_object
 from procession.explorer.subject import Run, Subject
 from procession.hw.chooser import OF_STEPS
 
-__all__ = ("Pct", "Pos", "samples")
+__all__ = ("Pct", "Pos", "sample", "samples")
 
 
 class Pos(Strategy):
@@ -74,12 +74,16 @@ class Pct(Strategy):
         return max(range(len(candidates)), key=lambda answer: self.priority[candidates[answer]])
 
 
+def sample(seed: int, number: int, steps: int) -> Strategy:
+    """Return the strategy of schedule number, the two ways in turn; steps: of the default schedule."""
+    if number % 3 == 2:
+        return Pct(seed * 1_000_003 + number, 1 + number // 3 % 3, steps)
+    return Pos(seed * 1_000_003 + number)
+
+
 def samples(subject: Subject, seed: int, steps: int, without: frozenset[str] = frozenset()) -> Iterator[Run]:
-    """Run schedules without end, the two ways in turn; steps: of the default schedule."""
+    """Run schedules without end."""
     number = 0
     while True:
-        strategy: Strategy = Pos(seed * 1_000_003 + number)
-        if number % 3 == 2:
-            strategy = Pct(seed * 1_000_003 + number, 1 + number // 3 % 3, steps)
-        yield subject.run(strategy, without=without)
+        yield subject.run(sample(seed, number, steps), without=without)
         number += 1

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from pathlib import Path
 import time
 from typing import Any, Final, NamedTuple
 
 from procession.explorer import token as tokens
 from procession.explorer.bounded import Bounded
+from procession.explorer.checkpoint import Checkpoint
 from procession.explorer.dpor import dpor
-from procession.explorer.properties import Property, Violation, violations
-from procession.explorer.sampling import samples
+from procession.explorer.jobs import Alone, Crew
+from procession.explorer.properties import Property, Violation
 from procession.explorer.shrink import shrunk
-from procession.explorer.steps import trace_class
+from procession.explorer.sight import Expectation, Job, Looker, Sight, expected
 from procession.explorer.subject import Outcome, Run, Subject
 
-__all__ = ("Expectation", "Failure", "Found", "Progress", "Report", "search")
+__all__ = ("Expectation", "Failure", "Found", "Progress", "Report", "Search", "expected", "search")
 
 SAMPLES: Final = 100  # schedules at random, once those with one deviation are done
-
-# An outcome's text, or the part of it before its output; several of them; or a function of an outcome.
-Expectation = str | Sequence[str] | Callable[[Outcome], bool]
 
 
 class Found(NamedTuple):
@@ -139,6 +138,9 @@ class Search:
         expect: Expectation | None,
         first: bool,
         progress: Callable[[Progress], None] | None,
+        jobs: int = 1,
+        executor: Any = None,
+        checkpoint: str | Path | None = None,
     ) -> None:
         bound = "all orders" if exhaustive else f"{deviations} deviation{'s' if deviations != 1 else ''}"
         self.report = Report(subject, bound)
@@ -148,30 +150,54 @@ class Search:
         self.seed = seed
         self.schedules = schedules
         self.seconds = seconds
-        self.own = own
-        self.off = off
-        self.expect = expect
         self.first = first
         self.progress = progress
         self.began = time.monotonic()
+        self.before = 0.0  # seconds that the search took until the checkpoint it goes on from
         self.doing = ""
         self.left = 0
         self.kinds: set[tuple[str, str]] = set()
+        self.looker = Looker(subject, own, off, expect)
+        self.bounded = Bounded(subject, deviations)
+        self.sampled = 0  # schedules at random that were run
+        self.sample_steps = 0  # how long they are about; 0 before their time
+        self.crew: Alone | Crew = Alone(self.looker)
+        if executor is not None or jobs != 1:
+            self.crew = Crew(self.looker, jobs if executor is None or jobs != 1 else 0, executor)
+        self.checkpoint = Checkpoint(self, Path(checkpoint)) if checkpoint is not None else None
 
     def run(self) -> Report:
         """Search until the bound is done, or time, schedules or the user's patience are over."""
         report = self.report
+        checkpoint = self.checkpoint
+        if checkpoint is not None:
+            checkpoint.resume()
         try:
-            for run in self._runs():
-                self._look_at(run)
-                if self._over():
-                    break
-            else:
-                report.complete = True
+            if not self._over():
+                self._search(checkpoint)
         except KeyboardInterrupt:
             report.interrupted = True
-        report.seconds = time.monotonic() - self.began
+        finally:
+            self.crew.close()
+        report.seconds = self._passed()
+        if checkpoint is not None:
+            checkpoint.write()
         return report
+
+    def _search(self, checkpoint: Checkpoint | None) -> None:
+        for job, sight, run in self._sights():
+            if checkpoint is not None:
+                checkpoint.begin()
+            self._took(job, sight)
+            self._look_at(job, sight, run)
+            if checkpoint is not None:
+                checkpoint.settled()
+            if self._over():
+                return
+        self.report.complete = True
+
+    def _passed(self) -> float:
+        return self.before + time.monotonic() - self.began
 
     def _over(self) -> bool:
         report = self.report
@@ -181,72 +207,88 @@ class Search:
             return True
         return self.seconds is not None and time.monotonic() - self.began >= self.seconds
 
-    def _runs(self) -> Iterator[Run]:
+    def _sights(self) -> Iterator[tuple[Job | None, Sight, Run | None]]:
+        """Run what is to be run; whoever takes a sight has to call _took() before the next."""
         if self.exhaustive:
             self.doing = "all orders"
-            yield from dpor(self.subject)
+            for run in dpor(self.subject):
+                yield None, self.looker.sight(run, None), run
             return
-        bounded = Bounded(self.subject, self.deviations)
-        sampled = False
-        for run in bounded.runs():
-            yield run
-            self.doing, self.left = f"{bounded.level} deviations", bounded.left
-            if bounded.level >= 2 and bounded.left > SAMPLES and not sampled:
-                sampled = True
-                yield from self._samples(len(run.recorder.steps))
+        yield from self._samples()  # which a checkpoint has left
+        while count := self.bounded.count():
+            for looked in self.crew.each(self.bounded.jobs(), count):
+                yield looked
+                yield from self._samples()
 
-    def _samples(self, steps: int) -> Iterator[Run]:
-        self.doing = "at random"
-        for number, run in enumerate(samples(self.subject, self.seed, steps)):
-            self.left = SAMPLES - number
-            yield run
-            if number + 1 >= SAMPLES:
-                return
+    def _took(self, job: Job | None, sight: Sight) -> None:
+        """Let what was seen decide what comes next."""
+        if job is None:
+            return
+        if job.sample is not None:
+            self.sampled += 1
+            self.doing, self.left = "at random", SAMPLES - self.sampled
+            return
+        bounded = self.bounded
+        bounded.took(job, sight)
+        self.doing, self.left = f"{bounded.level} deviations", bounded.left
+        if bounded.level >= 2 and bounded.left > SAMPLES and not self.sample_steps:
+            self.sample_steps = sight.steps
 
-    def _look_at(self, run: Run) -> None:
+    def _samples(self) -> Iterator[tuple[Job, Sight, Run | None]]:
+        left = SAMPLES - self.sampled if self.sample_steps else 0
+        if left:
+            jobs = [Job(sample=(self.seed, number, self.sample_steps)) for number in range(self.sampled, SAMPLES)]
+            yield from self.crew.each(iter(jobs), left)
+
+    def _look_at(self, job: Job | None, sight: Sight, run: Run | None) -> None:
         """Count a run, and see whether anything is wrong with it."""
         report = self.report
         report.schedules += 1
-        if run.outcome is None:
+        if sight.outcome is None:
             report.redundant += 1
             return
-        report.seen.add(trace_class(run.recorder.steps))
-        record = run.machine.chooser.record
-        report.counts[run.outcome] = report.counts.get(run.outcome, 0) + 1
-        best = report.first.get(run.outcome)
+        report.seen.add(sight.trace_class)
+        record = sight.record
+        report.counts[sight.outcome] = report.counts.get(sight.outcome, 0) + 1
+        best = report.first.get(sight.outcome)
         if best is None or len(record) < best[0]:
-            report.first[run.outcome] = (len(record), str(tokens.make(self.subject, record)))
-        for violation in self.wrong(run):
-            self._failed(run, violation)
+            report.first[sight.outcome] = (len(record), str(tokens.make(self.subject, record)))
+        for violation in sight.wrong:
+            self._failed(job, run, violation)
         if self.progress is not None:
             self.progress(self._progress())
 
     def _progress(self) -> Progress:
         report = self.report
-        seconds = time.monotonic() - self.began
+        failures = len(report.failures)
         return Progress(
-            report.schedules, report.classes, report.redundant, len(report.failures), self.doing, self.left, seconds
+            report.schedules, report.classes, report.redundant, failures, self.doing, self.left, self._passed()
         )
 
     def wrong(self, run: Run) -> list[Violation]:
         """Return all that is wrong with a run."""
-        found = violations(run, self.own, self.off)
-        if self.expect is not None and run.outcome is not None and not expected(self.expect, run.outcome):
-            found.append(Violation("outcome", f"it ended with {run.outcome}"))
-        return found
+        return self.looker.wrong(run)
 
-    def _failed(self, run: Run, violation: Violation) -> None:
+    def _failed(self, job: Job | None, run: Run | None, violation: Violation) -> None:
         """Keep the first failure of each kind, as short as it can be had."""
         kind = (violation.name, _shape(violation.sentence))
         if kind in self.kinds:
             return
         self.kinds.add(kind)
+        if run is None:
+            assert job is not None
+            run = self.looker.run(job)
 
         def same(other: Run) -> bool:
             return any((one.name, _shape(one.sentence)) == kind for one in self.wrong(other))
 
         run = shrunk(self.subject, run, same)
         violation = next(one for one in self.wrong(run) if (one.name, _shape(one.sentence)) == kind)
+        self.keep(run, violation)
+
+    def keep(self, run: Run, violation: Violation) -> None:
+        """Have a failure in the report."""
+        self.kinds.add((violation.name, _shape(violation.sentence)))
         token = str(tokens.make(self.subject, run.machine.chooser.record))
         self.report.failures.append(Failure(self.subject, violation, run, token))
 
@@ -254,15 +296,6 @@ class Search:
 def _shape(sentence: str) -> str:
     """Return a sentence without its numbers: the same mistake is made by many processes."""
     return "".join(letter for letter in sentence if not letter.isdigit())
-
-
-def expected(expect: Expectation, outcome: Outcome) -> bool:
-    """Whether an outcome is one that is allowed."""
-    if callable(expect):
-        return bool(expect(outcome))
-    wanted = (expect,) if isinstance(expect, str) else expect
-    text = str(outcome)
-    return any(text == one or text.startswith(one + ",") for one in wanted)
 
 
 def search(subject: Subject, **options: Any) -> Report:

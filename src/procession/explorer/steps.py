@@ -6,7 +6,10 @@ does up to its next call. Who is woken goes on with a step of its own.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Hashable
+from functools import lru_cache
+import hashlib
+from typing import Any, Final, NamedTuple
 
 __all__ = (
     "ADDS",
@@ -81,19 +84,22 @@ def shared_object(a: dict[Object, int], b: dict[Object, int]) -> Object | None:
     return None
 
 
-class Node:
+class Node(NamedTuple):
     """A question that was asked.
 
     step: index of the step that it stood before, or in the midst of for what is no question of threads.
     """
 
-    __slots__ = ("answer", "candidates", "kind", "step")
+    kind: str
+    candidates: tuple[int, ...]
+    answer: int
+    step: int
 
-    def __init__(self, kind: str, candidates: tuple[int, ...], answer: int, step: int) -> None:
-        self.kind = kind
-        self.candidates = candidates
-        self.answer = answer
-        self.step = step
+
+@lru_cache(maxsize=1 << 16)
+def _number(thing: Hashable) -> int:
+    """Return a number for something with text in it, the same in every process (hash() of text is not)."""
+    return int.from_bytes(hashlib.blake2b(repr(thing).encode(), digest_size=8).digest(), "little")
 
 
 def trace_class(steps: list[Step]) -> int:
@@ -110,14 +116,16 @@ def trace_class(steps: list[Step]) -> int:
     everything = 0  # the last step that touched everything
     since = 0  # what all since then come to
     for step in steps:
-        before = hash((step.nr, step.what, step.woken, step.result, last.get(step.nr, 0), born.get(step.nr, 0)))
+        result = -1 << 40 if step.result is None else step.result  # None has no hash of its own in every Python
+        before = hash((step.nr, _number(step.what), step.woken, result, last.get(step.nr, 0), born.get(step.nr, 0)))
         before ^= hash((everything, 7))
         for thing, how in step.touched.items():
-            before ^= hash((thing, how, writers.get(thing, 0)))
+            number = _number(thing)
+            before ^= hash((number, how, writers.get(thing, 0)))
             if how != READS:
-                before ^= hash((thing, 1, readers.get(thing, 0)))
+                before ^= hash((number, 1, readers.get(thing, 0)))
             if how != ADDS:
-                before ^= hash((thing, 2, adders.get(thing, 0)))
+                before ^= hash((number, 2, adders.get(thing, 0)))
         if EVERYTHING in step.touched or step.barrier:
             before ^= hash((since, 5))
         before = hash((before, 3))

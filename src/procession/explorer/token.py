@@ -174,7 +174,7 @@ def fingerprint(subject: Subject) -> str:
     program = subject.program
     if callable(program):
         try:
-            digest.update(Path(inspect.getfile(program)).read_bytes())
+            digest.update(Path(inspect.getfile(inspect.unwrap(program))).read_bytes())
         except (OSError, TypeError):
             digest.update(repr(program).encode())
     else:

@@ -1,0 +1,129 @@
+"""One schedule as it is given out, and what a search keeps of its run: both are plain, and go to other processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
+
+from procession.explorer.prefix import Prefix
+from procession.explorer.properties import Property, Violation, violations
+from procession.explorer.recorder import Strategy
+from procession.explorer.sampling import sample
+from procession.explorer.steps import Node, Object, trace_class
+from procession.explorer.subject import Outcome, Run, Subject
+from procession.hw.chooser import OF_STEPS, Choice
+
+__all__ = ("Expectation", "Job", "Looker", "Sight", "expected")
+
+# An outcome's text, or the part of it before its output; several of them; or a function of an outcome.
+Expectation: TypeAlias = str | Sequence[str] | Callable[[Outcome], bool]
+
+
+class Job(NamedTuple):
+    """A schedule that is to be run.
+
+    prefix: its first questions with the answers, the others' being the first candidates.  deeper: whether deviations
+    may be added to it.  sample: seed, number and length of one at random instead.
+    """
+
+    prefix: tuple[Node, ...] = ()
+    deeper: bool = False
+    sample: tuple[int, int, int] | None = None
+
+    def strategy(self) -> Strategy:
+        """Return who answers as is wanted."""
+        if self.sample is not None:
+            return sample(*self.sample)
+        return Prefix(self.prefix, footprints=True)
+
+
+class Sight(NamedTuple):
+    """What a search keeps of a run.
+
+    outcome: None if it was given up.  trace_class: the same number for runs that cannot be told apart.  record: the
+    choices.  wrong: what is.  steps: how many.  touches: by thread, what it has touched and how.  nodes: the questions
+    behind the job's, if that may go deeper.  objects: of each of those what the step that it let begin has touched,
+    None for one in the midst of a step.
+    """
+
+    outcome: Outcome | None
+    trace_class: int
+    record: tuple[Choice, ...]
+    wrong: tuple[Violation, ...]
+    steps: int
+    touches: dict[int, dict[Object, int]]
+    nodes: tuple[Node, ...]
+    objects: tuple[tuple[Object, ...] | None, ...]
+
+
+class Looker:
+    """Runs schedules of a subject, and looks at them.
+
+    own, off, expect: as explore() takes them.  without: kinds of objects that are left out.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        own: tuple[Property, ...] = (),
+        off: frozenset[str] = frozenset(),
+        expect: Expectation | None = None,
+        without: frozenset[str] = frozenset(),
+    ) -> None:
+        self.subject = subject
+        self.own = own
+        self.off = off
+        self.expect = expect
+        self.without = without
+
+    def run(self, job: Job) -> Run:
+        """Run a schedule."""
+        return self.subject.run(job.strategy(), without=self.without)
+
+    def wrong(self, run: Run) -> list[Violation]:
+        """Return all that is wrong with a run."""
+        found = violations(run, self.own, self.off)
+        if self.expect is not None and run.outcome is not None and not expected(self.expect, run.outcome):
+            found.append(Violation("outcome", f"it ended with {run.outcome}"))
+        return found
+
+    def sight(self, run: Run, job: Job | None) -> Sight:
+        """Return what is to be kept of a run."""
+        steps = run.recorder.steps
+        if run.outcome is None:
+            return Sight(None, 0, (), (), len(steps), {}, (), ())
+        touches: dict[int, dict[Object, int]] = {}
+        nodes: tuple[Node, ...] = ()
+        if job is not None and job.sample is None:
+            for step in steps:
+                by = touches.setdefault(step.nr, {})
+                for thing, how in step.touched.items():
+                    by[thing] = by.get(thing, 0) | how
+            if job.deeper:
+                nodes = tuple(run.recorder.nodes[len(job.prefix) :])
+        return Sight(
+            run.outcome,
+            trace_class(steps),
+            tuple(run.machine.chooser.record),
+            tuple(self.wrong(run)),
+            len(steps),
+            touches,
+            nodes,
+            tuple(_objects(run, node) for node in nodes),
+        )
+
+
+def _objects(run: Run, node: Node) -> tuple[Object, ...] | None:
+    steps = run.recorder.steps
+    if node.kind not in OF_STEPS or node.step >= len(steps):
+        return None
+    return tuple(steps[node.step].touched)
+
+
+def expected(expect: Expectation, outcome: Outcome) -> bool:
+    """Whether an outcome is one that is allowed."""
+    if callable(expect):
+        return bool(expect(outcome))
+    wanted = (expect,) if isinstance(expect, str) else expect
+    text = str(outcome)
+    return any(text == one or text.startswith(one + ",") for one in wanted)
