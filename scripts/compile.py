@@ -40,6 +40,7 @@ INTERPRETED = (
     "boot.py",  # classes that users subclass; runs once
     "cli/*",  # runs once
     "labs/*",  # run on the pure build
+    "explorer/chains.py",  # reads frames
     "explorer/checkpoint.py",  # runs every few seconds
     "explorer/jobs.py",  # runs once for many schedules
     "pytest_*.py",  # pytest looks at the functions

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from procession.explorer.chains import chains
 from procession.explorer.prefix import Prefix
 from procession.explorer.properties import violations
 from procession.explorer.steps import Node, Object, Step, shared_object
@@ -51,7 +52,7 @@ def find_critical(failure: Failure) -> Critical | None:
             before = [*nodes[:number], Node(node.kind, node.candidates, answer, node.step)]
             good = failure.subject.run(Prefix(before, footprints=True))
             if good.outcome is not None and _ends_well(failure, good):
-                return _decided(failure.run, good, node)
+                return _decided(failure, good, node)
     return None
 
 
@@ -61,11 +62,14 @@ def _ends_well(failure: Failure, run: Run) -> bool:
     return not any(one.name == failure.violation.name for one in violations(run, (), frozenset()))
 
 
-def _decided(bad: Run, good: Run, node: Node) -> Critical:
-    steps = bad.recorder.steps
+def _decided(failure: Failure, good: Run, node: Node) -> Critical:
+    recorder = failure.run.recorder
+    steps = recorder.steps
     at = min(node.step, len(steps) - 1)
-    pair, about = _pair(steps, good.recorder.steps, at)
-    return Critical(at, pair, about, ())
+    pair, thing = _pair(steps, good.recorder.steps, at)
+    if thing is None:
+        return Critical(at, (), "", ())
+    return Critical(at, pair, in_words(thing), tuple(chains(failure.subject, recorder.nodes, steps, pair, thing)))
 
 
 def _key(steps: list[Step]) -> list[tuple[int, int]]:
@@ -78,7 +82,7 @@ def _key(steps: list[Step]) -> list[tuple[int, int]]:
     return keys
 
 
-def _pair(bad: list[Step], good: list[Step], at: int) -> tuple[tuple[int, ...], str]:
+def _pair(bad: list[Step], good: list[Step], at: int) -> tuple[tuple[int, ...], Object | None]:
     """Return the first two steps from at on that conflict and stand the other way round in the good run."""
     bad_keys, good_keys = _key(bad), _key(good)
     place = {key: index for index, key in enumerate(good_keys)}
@@ -89,8 +93,8 @@ def _pair(bad: list[Step], good: list[Step], at: int) -> tuple[tuple[int, ...], 
             thing = shared_object(bad[i].touched, bad[j].touched)
             first, second = place.get(bad_keys[i]), place.get(bad_keys[j])
             if thing is not None and first is not None and second is not None and second < first:
-                return (i, j), in_words(thing)
-    return (), ""
+                return (i, j), thing
+    return (), None
 
 
 def in_words(thing: Object) -> str:

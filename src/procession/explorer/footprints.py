@@ -7,6 +7,7 @@ What everybody shares and nobody sees (tasklist_lock, run queues, free memory, c
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.explorer.calls import CALLS, OPENS, file_of, inode_object
@@ -63,18 +64,21 @@ class Footprints:
     without: kinds that are left out.  shared: processes that have memory in common with another one.
     """
 
-    __slots__ = ("k", "shared", "step", "without")
+    __slots__ = ("k", "shared", "step", "watch", "without")
 
     def __init__(self, k: Kernel, without: frozenset[str]) -> None:
         self.k = k
         self.without = without
         self.shared: set[int] = set()
         self.step: Step | None = None
+        self.watch: Callable[[Object], None] | None = None  # told of each object that is touched
 
     def touch(self, thing: Object, how: int) -> None:
         """Note that the current step touches something."""
         if self.step is not None and thing[0] not in self.without:
             self.step.touch(thing, how)
+            if self.watch is not None:
+                self.watch(thing)
 
     def everything(self) -> None:
         """Note that nobody knows what the current step touches."""
