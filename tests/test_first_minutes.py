@@ -92,10 +92,10 @@ COMMAND = re.compile(r"(?:^|[;|&] *|\bdo +)procession (?!: )")
 LONG = 1 << 16
 FILLED = {  # what stands for something of the reader's own, and what is taken for it
     "PROGRAM ARGS…": "sh -c 'true | cat'", "PROGRAM [ARGS]…": "sh -c 'true | cat'", "PROGRAM…": "sh -c 'true | cat'",
-    "[OPTIONS] ": "", "seq 50": "seq 2",
+    "[OPTIONS] ": "", "seq 50": "seq 2", "TOKEN": "$(procession explore --deviations 0 true | grep -o 'px1[^ ]*')",
 }
 STATUSES = {  # else 0: what the program does when it is refused something
-    "--fail %fork:2": 2, "--fail execve:page:7": None,
+    "--fail %fork:2": 2, "--fail execve:page:7": None, "kill-escape --replay": 2,
 }
 TYPED = {
     "-it /bin/bash": ["echo in''side", "exit"],
@@ -136,6 +136,7 @@ def belongings(commands, tmp_path_factory):
     )
     for name in ("data", "out"):
         (directory / name).mkdir()
+    (directory / "model.py").write_text("async def main(linux):\n    pass\n")
     (directory / "Makefile").write_text("all:\n\t@echo made\n")
     return directory
 

@@ -292,6 +292,7 @@ CALLS: Final[dict[str, Call]] = {
     "exit": _nothing,  # an event tells of it, as of every other end
     "exit_group": _nothing,
     "faccessat": _stat_at,
+    "fadvise64": _nothing,
     "fchdir": _nothing,
     "fcntl": _fcntl,
     "flock": _flock,

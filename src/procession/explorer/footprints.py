@@ -101,10 +101,10 @@ class Footprints:
         if not step.what:
             return
         call = CALLS.get(step.what)
-        if call is None:
-            self.everything()
-        else:
+        if call is not None:
             call(self, task, step.args)
+        elif step.what in self.k.syscalls:
+            self.everything()
 
     def ended(self, task: Task, name: str, args: tuple[Any, ...], result: int) -> None:
         """Note what is only known now that a call has its result."""

@@ -96,6 +96,8 @@ class Looker:
         nodes: tuple[Node, ...] = ()
         if job is not None and job.sample is None:
             for step in steps:
+                if step.nr == 1 and not self.subject.as_init:
+                    continue  # the init that waits for the program: it is last whatever is tried
                 by = touches.setdefault(step.nr, {})
                 for thing, how in step.touched.items():
                     by[thing] = by.get(thing, 0) | how
