@@ -39,6 +39,7 @@ INTERPRETED = (
     "arguments.py",  # runs once
     "boot.py",  # classes that users subclass; runs once
     "cli/*",  # runs once
+    "grading/*",  # runs once, and finds its labs beside itself
     "result.py",
     "tools/*",  # observers, which not every run has
     "arch/python/_*.py",  # a program's own side of a system call: a plain coroutine is as fast, and users subclass it

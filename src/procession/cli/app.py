@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from procession.cli import commands, explore, upkeep
+from procession.cli import commands, explore, grade, upkeep
 from procession.cli.strace_command import StraceCommand, asked_in
 from procession.cli.words import (
     BROKEN,
@@ -373,4 +373,5 @@ def syscalls(
 
 
 explore.add_to(app)
+grade.add_to(app)
 upkeep.add_to(app)
