@@ -206,7 +206,7 @@ def test_what_is_no_program_is_one_line(own, tmp_path):
     done = command(program, "--lab", lab, "--place", tmp_path / "place")
 
     assert done.returncode == 2
-    assert done.stderr == f"procession: {program}: ENOEXEC\n"
+    assert done.stderr == f"procession: {program}: ./program: no format knows this file\n"
 
 
 def test_the_example_of_the_page_is_a_lab(own):
