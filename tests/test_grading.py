@@ -2,9 +2,9 @@
 
 import json
 import os
+from pathlib import Path
 import subprocess
 import sys
-import tomllib
 
 from fuzz.explored import COMPILER
 import pytest
@@ -14,6 +14,7 @@ from procession.grading import FAILED, PASSED, UNFINISHED, LabError, grade, load
 
 pytestmark = pytest.mark.unchecked
 
+PAGE = Path(__file__).parents[1] / "docs" / "grading.md"
 LAB = """
 name = "own"
 command = ["./program", "-x"]
@@ -102,7 +103,8 @@ def test_json_has_what_the_page_says(own, tmp_path):
         "format", "program", "lab", "deviations", "place", "points", "out_of", "complete", "traces",
     ]
     assert list(report["traces"][0]) == [
-        "name", "points", "out_of", "verdict", "schedules", "seconds", "property", "sentence", "hint", "deviations", "token",
+        "name", "points", "out_of", "verdict", "schedules", "seconds", "property", "sentence", "hint",
+        "deviations", "token",
     ]
     assert [one["verdict"] for one in report["traces"]] == ["failed", "passed"]
 
@@ -140,7 +142,7 @@ def test_the_place_is_the_same_for_the_same_program(own, monkeypatch, tmp_path):
         ('name = "own"', "name = 3", "name: str expected, not 3"),
         ('name = "own"', 'name = "own"\nother = 1', "no field 'other'"),
         ('name = "own"', 'name = "own"\noff = ["x"]', "off: no property 'x'"),
-        ('name = "own"', 'name = "own"\nprograms = {a = "../a.c"}', "programs: a: the name of a C file beside the lab's"),
+        ('name = "own"', 'name = "own"\nprograms = {a = "../a.c"}', "programs: a: the name of a C file beside"),
         ('name = "own"', 'name = "own"\nprograms = {a = "a.c"}', "is not there"),
         ('"./program", ', '"/bin/program", ', "command: the program's name with ./ before it expected first"),
         ('"-x"', "1", "command: texts expected, not 1"),
@@ -183,25 +185,24 @@ def test_the_command(own, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "line"),
+    ("program", "lab", "traces", "line"),
     [
-        (("{dir}/none", "--lab", "{lab}"), "{dir}/none: No such file or directory"),
-        (("{dir}", "--lab", "{lab}"), "{dir}: Is a directory"),
-        (("{lab}", "--lab", "{lab}"), "{lab}: not executable"),
-        (("{program}", "--lab", "none"), "lab none: No such file or directory; there is shlab, or the path of a file"),
-        (("{program}", "--lab", "{lab}", "--trace", "x"), "lab own: no trace 'x'; there are says, status"),
+        ("{dir}/none", "{lab}", (), "{dir}/none: No such file or directory"),
+        ("{dir}", "{lab}", (), "{dir}: Is a directory"),
+        ("{lab}", "{lab}", (), "{lab}: not executable"),
+        ("{program}", "none", (), "lab none: No such file or directory; there is shlab, or the path of a file"),
+        ("{program}", "{dir}", (), "lab {dir}: Is a directory; there is shlab, or the path of a file"),
+        ("{program}", "{lab}", ("x",), "lab own: no trace 'x'; there are says, status"),
     ],
 )
-def test_a_mistake_is_one_line_and_status_2(own, tmp_path, words, line):
-    program, lab = own()
-    names = {"dir": tmp_path, "program": program, "lab": lab}
-    done = command(*(word.format(**names) for word in words))
-
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"procession: {line.format(**names)}\n"
+def test_a_mistake_is_one_line(own, tmp_path, program, lab, traces, line):
+    names = dict(zip(("program", "lab"), own(), strict=True), dir=tmp_path)
+    with pytest.raises(LabError) as error:
+        grade(program.format(**names), lab.format(**names), traces=traces, place=tmp_path / "place")
+    assert str(error.value) == line.format(**names)
 
 
-def test_what_is_no_program_is_one_line(own, tmp_path):
+def test_what_is_no_program_is_one_line_and_status_2(own, tmp_path):
     program, lab = own("no program")
     done = command(program, "--lab", lab, "--place", tmp_path / "place")
 
@@ -209,14 +210,10 @@ def test_what_is_no_program_is_one_line(own, tmp_path):
     assert done.stderr == f"procession: {program}: ./program: no format knows this file\n"
 
 
-def test_the_example_of_the_page_is_a_lab(own):
-    page = (load_page()).split("```toml\n")[1].partition("```")[0]
-    assert tomllib.loads(page)
-    lab = load_lab(own(lab=page.replace('programs = { helper = "helper.c" }\n', ""))[1])
-    assert lab.traces[0].status == 0
+def test_the_example_of_the_page_is_a_lab(own, tmp_path):
+    page = PAGE.read_text(encoding="utf-8").split("```toml\n")[1].partition("```")[0]
+    (tmp_path / "helper.c").touch()
+    lab = load_lab(own(lab=page)[1])
 
-
-def load_page():
-    from pathlib import Path
-
-    return (Path(__file__).parents[1] / "docs" / "grading.md").read_text(encoding="utf-8")
+    assert lab.sources == {"helper": tmp_path / "helper.c"}
+    assert lab.traces[0].allows("3 words of (17)\n")

@@ -115,14 +115,14 @@ class Subject:
             result = self.run_on(machine)
         except Redundant:
             return None, ""
-        except Deadlock as error:
-            return _outcome(machine, "deadlock"), str(error)
-        except TooLong as error:
-            return _outcome(machine, "endless"), str(error)
-        except KernelBug as error:
-            return _outcome(machine, "oops"), str(error)
-        except KernelPanic as error:
-            return _outcome(machine, "panic"), str(error)
+        except Deadlock as deadlock:
+            return _outcome(machine, "deadlock"), str(deadlock)
+        except TooLong as endless:
+            return _outcome(machine, "endless"), str(endless)
+        except KernelBug as oops:
+            return _outcome(machine, "oops"), str(oops)
+        except KernelPanic as panic:
+            return _outcome(machine, "panic"), str(panic)
         return _ended(result), ""
 
 

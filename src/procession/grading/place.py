@@ -18,7 +18,6 @@ __all__ = ("COMPILERS", "prepare")
 
 # The first of these that works. Static programs need fewer calls to begin, and so fewer orders.
 COMPILERS: Final = (("cc", "-std=gnu11", "-O1", "-static"), ("cc", "-std=gnu11", "-O1"))
-_PRIVATE: Final = 0o700
 
 
 def prepare(program: Path, lab: Lab, compiler: Sequence[str] | None, place: Path | None) -> Path:
@@ -34,7 +33,7 @@ def prepare(program: Path, lab: Lab, compiler: Sequence[str] | None, place: Path
         digest.update(name.encode() + b"\0" + source.read_bytes())
     key = digest.hexdigest()[:12]
     where = _own() / key if place is None else place.absolute()
-    where.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+    where.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
     for name, source in lab.sources.items():
         if place is not None or not (where / name).exists():
             _compile(source, where / name, compiler)
@@ -55,7 +54,7 @@ def _read(program: Path) -> bytes:
 def _own() -> Path:
     """Return the user's directory among the temporary ones; raises LabError if it is somebody else's."""
     own = Path(tempfile.gettempdir(), f"procession-grade-{os.getuid()}")
-    own.mkdir(mode=_PRIVATE, exist_ok=True)
+    own.mkdir(mode=stat.S_IRWXU, exist_ok=True)
     status = own.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o077:
         raise LabError(f"{own}: not a directory of yours alone; name another one with --place")
@@ -84,5 +83,5 @@ def _install(data: bytes, target: Path) -> None:
         return
     new = target.with_name(f".{target.name}.{os.getpid()}")
     new.write_bytes(data)
-    new.chmod(_PRIVATE)
+    new.chmod(stat.S_IRWXU)
     shutil.move(new, target)
