@@ -14,6 +14,7 @@ from procession import Deadlock, Machine
 
 HERE = Path(__file__).parent
 EXPLORED = HERE / "explored"
+LAB = HERE.parent / "src" / "procession" / "grading"
 MODELS = sorted(path.stem for path in (HERE.parent / "bench" / "models").glob("[a-z]*.py"))
 MISTAKES = sorted(path.stem for path in (EXPLORED / "mistakes").glob("*.py"))
 CASES = sorted(EXPLORED.glob("*.json"))
@@ -66,9 +67,9 @@ def test_every_program_is_a_case():
 
 
 def test_traces_are_complete():
-    lab = tomllib.loads((EXPLORED / "shells" / "shlab.toml").read_text(encoding="utf-8"))
+    lab = tomllib.loads((LAB / "shlab.toml").read_text(encoding="utf-8"))
     assert sum(trace["points"] for trace in lab["trace"]) == 100
     for trace in lab["trace"]:
         assert trace.keys() == {"name", "points", "stdin", "allowed", "hint"}
         assert all(re.compile(allowed) for allowed in trace["allowed"])
-    assert all((EXPLORED / "shells" / source).exists() for source in lab["programs"].values())
+    assert all((LAB / source).exists() for source in lab["programs"].values())

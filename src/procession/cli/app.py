@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from procession.cli import commands, explore, lab, upkeep
+from procession.cli import commands, explore, grade, lab, upkeep
 from procession.cli.strace_command import StraceCommand, asked_in
 from procession.cli.words import (
     BROKEN,
@@ -419,5 +419,6 @@ def syscalls(
 
 
 explore.add_to(app)
+grade.add_to(app)
 lab.add_to(app)
 upkeep.add_to(app)

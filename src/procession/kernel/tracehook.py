@@ -79,7 +79,9 @@ async def choose_syscall_entry(current: Task, name: str, args: tuple[Any, ...]) 
     It came before the call, so it is handled before, and the call, which nobody has seen yet, begins anew: else it
     would interrupt a sleep that has not begun, and nobody would see what happens if it comes a moment too early.
     """
-    if not current.ti_flags & TIF_SYSCALL_TRACEPOINT or name in LOCAL_SYSCALLS:
+    if not current.ti_flags & TIF_SYSCALL_TRACEPOINT:
+        return
+    if name in LOCAL_SYSCALLS and (current.mm is None or current.mm.mm_users == 1):
         return
     if not sched_choose.choose_before_call(current, name, args):
         return
