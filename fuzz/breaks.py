@@ -29,104 +29,52 @@ from procession.kernel import exit_pgrp, exit_wait, fork, signal, signal_notify,
 # name -> (module, function, old, new)
 BREAKS: dict[str, tuple[ModuleType, str, str, str]] = {
     "an orphaned group gets no SIGHUP": (
-        exit_pgrp,
-        "kill_orphaned_pgrp",
-        "signal_send.kill_pgrp_info_locked(SIGHUP,",
-        "(lambda *_: 0)(SIGHUP,",
-    ),
+        exit_pgrp, "kill_orphaned_pgrp", "signal_send.kill_pgrp_info_locked(SIGHUP,", "(lambda *_: 0)(SIGHUP,"),
     "a group whose parent is in the session is orphaned, too": (
-        exit_pgrp,
-        "will_become_orphaned_pgrp",
-        "return False",
-        "continue",
-    ),
+        exit_pgrp, "will_become_orphaned_pgrp", "return False", "continue"),
     "WNOWAIT reaps": (exit_wait, "wait_task_zombie", "if wo.wo_flags & WNOWAIT:", "if False:"),
     "WNOWAIT takes a stop": (exit_wait, "wait_task_stopped", "and not wo.wo_flags & WNOWAIT", ""),
     "SIGCONT leaves pending stops": (signal_send, "prepare_signal", "else SIG_KERNEL_STOP_MASK", "else 0"),
     "a stop leaves a pending SIGCONT": (signal_send, "prepare_signal", "gone = _SIGCONT_BIT if", "gone = 0 if"),
     "a standard signal is queued twice": (
-        signal_send,
-        "_send_signal",
-        "if sig < SIGRTMIN and pending.signal & bit:",
-        "if False:",
-    ),
+        signal_send, "_send_signal", "if sig < SIGRTMIN and pending.signal & bit:", "if False:"),
     "a blocked signal is dropped if it is ignored": (
-        signal_queue,
-        "sig_ignored",
-        "if (t.blocked | t.real_blocked) >> (sig - 1) & 1:",
-        "if False:",
-    ),
+        signal_queue, "sig_ignored", "if (t.blocked | t.real_blocked) >> (sig - 1) & 1:", "if False:"),
     "real-time signals come last in, first out": (
-        signal_send,
-        "_send_signal",
-        "pending.list.append(q)",
-        "pending.list.insert(0, q)",
-    ),
+        signal_send, "_send_signal", "pending.list.append(q)", "pending.list.insert(0, q)"),
     "exec keeps ignored signals no longer": (
-        signal_queue,
-        "flush_signal_handlers",
-        "if ka.handler == SIG_IGN and not force_default",
-        "if False",
-    ),
+        signal_queue, "flush_signal_handlers", "if ka.handler == SIG_IGN and not force_default", "if False"),
     "exec keeps handlers as ignored": (
-        signal_queue,
-        "flush_signal_handlers",
-        "if ka.handler == SIG_IGN and not",
-        "if ka.handler and not",
-    ),
+        signal_queue, "flush_signal_handlers", "if ka.handler == SIG_IGN and not", "if ka.handler and not"),
     "close-on-exec is forgotten": (file, "do_close_on_exec", "while doomed:", "while False:"),
     "the highest signal comes first": (
-        signal_queue,
-        "next_signal",
-        "(ready & -ready).bit_length()",
-        "ready.bit_length()",
-    ),
+        signal_queue, "next_signal", "(ready & -ready).bit_length()", "ready.bit_length()"),
     "SA_NOCLDWAIT does nothing": (signal_notify, "do_notify_parent", "elif ka.flags & SA_NOCLDWAIT:", "elif False:"),
     "an ignored SIGCHLD leaves zombies": (
-        signal_notify,
-        "do_notify_parent",
-        "autoreap = True\n                sig = 0",
-        "sig = 0",
-    ),
+        signal_notify, "do_notify_parent", "autoreap = True\n                sig = 0", "sig = 0"),
     "SA_NODEFER does nothing": (signal, "handle_signal", "if not ka.flags & SA_NODEFER:", "if True:"),
     "SA_RESTART does nothing": (signal, "handle_signal", "and ka.flags & SA_RESTART", "and False"),
     "sigsuspend's mask stays": (signal, "handle_signal", "current.saved_sigmask if", "blocked if"),
     "the parent's death signal is inherited": (
-        fork,
-        "dup_task_struct",
-        "return orig.copy()",
-        "p = orig.copy()\n    p.pdeath_signal = orig.pdeath_signal\n    return p",
-    ),
+        fork, "dup_task_struct", "return orig.copy()",
+        "p = orig.copy()\n    p.pdeath_signal = orig.pdeath_signal\n    return p"),
     "a continued child is reported for ever": (
-        exit_wait,
-        "wait_task_continued",
-        "if not wo.wo_flags & WNOWAIT:",
-        "if False:",
-    ),
+        exit_wait, "wait_task_continued", "if not wo.wo_flags & WNOWAIT:", "if False:"),
     "SA_NOCLDSTOP does nothing": (signal_notify, "do_notify_parent_cldstop", "ka.flags & SA_NOCLDSTOP", "False"),
     "the background reads": (tty_jobctrl, "job_control", "raise _signal_own_pgrp(current, SIGTTIN)", "return"),
-    "an orphaned reader reads": (tty_jobctrl, "job_control", "raise LinuxError(Errno.EIO,", "return print("),
+    "an orphaned reader reads": (
+        tty_jobctrl, "job_control", "raise LinuxError(Errno.EIO,", "return print("),
     "an ignored SIGTTOU is no permission": (
-        tty_jobctrl,
-        "tty_check_change",
-        "if is_ignored(current, SIGTTOU):\n        return",
-        "if is_ignored(current, SIGTTOU):\n        raise LinuxError(Errno.EIO, 'broken')",
-    ),
+        tty_jobctrl, "tty_check_change", "if is_ignored(current, SIGTTOU):\n        return",
+        "if is_ignored(current, SIGTTOU):\n        raise LinuxError(Errno.EIO, 'broken')"),
     "the foreground outlives its session": (
-        tty_jobctrl,
-        "disassociate_ctty",
-        "kill_tty_pgrp(pgrp, SIGHUP, int(on_exit))",
-        "pass",
-    ),
+        tty_jobctrl, "disassociate_ctty", "kill_tty_pgrp(pgrp, SIGHUP, int(on_exit))", "pass"),
     "a terminal given up continues nobody": (tty_jobctrl, "disassociate_ctty", "if not on_exit:", "if False:"),
-    "a hangup is not told": (tty_jobctrl, "tty_signal_session_leader", "send_signal(SIGHUP", "send_signal(SIGWINCH"),
+    "a hangup is not told": (
+        tty_jobctrl, "tty_signal_session_leader", "send_signal(SIGHUP", "send_signal(SIGWINCH"),
     "no terminal can be taken": (tty_jobctrl, "tiocsctty", "arg != 1 or", "True or"),
     "a foreground of another session": (
-        tty_jobctrl,
-        "session_of_pgrp",
-        "pid.task_session(p)",
-        "pid.task_session(p.real_parent)",
-    ),
+        tty_jobctrl, "session_of_pgrp", "pid.task_session(p)", "pid.task_session(p.real_parent)"),
 }
 
 # The same for terminals, which have their own programs.
@@ -140,19 +88,11 @@ TERMINAL_BREAKS: dict[str, tuple[ModuleType, str, str, str]] = {
     "a mark is not doubled": (n_tty_receive, "_parmrk", "return 1 if", "return 0 if"),
     "any key starts the output": (n_tty_receive, "_receive_char", "and iflag & IXANY", ""),
     "literal next is for one key and the next": (
-        n_tty_receive,
-        "_receive_char",
-        "n.lnext = False",
-        "n.lnext = n.lnext and c < 32",
-    ),
+        n_tty_receive, "_receive_char", "n.lnext = False", "n.lnext = n.lnext and c < 32"),
     "EOL2 ends no line": (n_tty_receive, "_receive_line_end", "c == cc[VEOL2]", "False"),
     "a signal leaves the output stopped": (n_tty_receive, "_receive_signal", "if t.c_iflag & IXON:", "if False:"),
     "ONLCR keeps the column": (
-        n_tty_output,
-        "do_output_char",
-        "n.canon_column = n.column = 0\n            write(",
-        "write(",
-    ),
+        n_tty_output, "do_output_char", "n.canon_column = n.column = 0\n            write(", "write("),
     "ONOCR is for every column": (n_tty_output, "do_output_char", "and n.column == 0", ""),
     "backspace is a column": (n_tty_output, "do_output_char", "max(0, n.column - 1)", "n.column + 1"),
 }
@@ -199,7 +139,9 @@ def seen_by(name: str, programs: Sequence[Program], expected: Sequence[str]) -> 
     return [a != b for a, b in zip(got, expected, strict=True)]
 
 
-def seen_at_terminals(name: str, programs: Sequence[terminals.Program], expected: Sequence[str]) -> list[bool]:
+def seen_at_terminals(
+    name: str, programs: Sequence[terminals.Program], expected: Sequence[str],
+) -> list[bool]:
     """Run programs of terminals.py in a kernel broken in this way; returns which of them show it."""
     with broken(name):
         got = terminals.run_inside(programs)

@@ -92,9 +92,9 @@ def shrink(find: Find, count: int, judge: Judge = HOST) -> Find:
     """Make the program of a find smaller, as long as it stays one; a judge that has to boot is asked less often."""
     only = partial(survived, runners.run_elf if find.host == find.python else runners.run_python)
     smallest = find if judge.real else _shrink_drawn(find, count, only)
-    program = reduced(
-        smallest.program, lambda some: [a != b for a, b in zip(runners.run_host(some, judge), only(some), strict=True)]
-    )
+    program = reduced(smallest.program, lambda some: [
+        a != b for a, b in zip(runners.run_host(some, judge), only(some), strict=True)
+    ])
     return run([program], judge)[0]
 
 
@@ -105,15 +105,8 @@ def _shrink_drawn(find: Find, count: int, only: Callable[[Sequence[Program]], li
     begun = False
 
     @seed(find.chunk)
-    @settings(
-        max_examples=count,
-        database=None,
-        phases=[Phase.generate, Phase.shrink],
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        report_multiple_bugs=False,
-        print_blob=False,
-    )
+    @settings(max_examples=count, database=None, phases=[Phase.generate, Phase.shrink], deadline=None,
+              suppress_health_check=list(HealthCheck), report_multiple_bugs=False, print_blob=False)
     @given(programs)
     def try_one(program: Program) -> None:
         nonlocal begun, smallest
@@ -168,7 +161,7 @@ class Statistics:
                     continue
                 self.outcomes.setdefault(name, Counter())["tried"] += 1
                 if words[2:4] == ["X", "0"]:
-                    continue  # has no answer
+                    continue    # has no answer
                 waiting.setdefault(tids.get(words[1], "?"), deque()).append(name)
             elif words[1:2] == ["="]:
                 queue = waiting.get(words[0])

@@ -42,25 +42,14 @@ LIBRARY = HERE.parent / f".packages/root/usr/lib/python{VERSION}"
 # Its python3 has them in its path under all options, as where they are installed: -I takes no PYTHONPATH.
 ENVIRONMENT = HERE.parent / ".pytest_cache/d/cpython"
 MODULES = (
-    "test_time",
-    "test_signal",
-    "test_subprocess",
-    "test_threading",
-    "test_wait3",
-    "test_wait4",
-    "test_fork1",
-    "test_os",
-    "test_posix",
-    "test_resource",
-    "test_pty",
-    "test_fcntl",
-    "test_faulthandler",
+    "test_time", "test_signal", "test_subprocess", "test_threading", "test_wait3", "test_wait4", "test_fork1",
+    "test_os", "test_posix", "test_resource", "test_pty", "test_fcntl", "test_faulthandler",
 )
 SOMEBODY = "1000:1000:1000,1001,1002"
 JOBS = 2
-BATCH = 60  # tests a process
-HOST_SECONDS = 120  # of time, without a word: some tests of signals take half a minute
-INSIDE_SECONDS = 600  # of the CPU, so that it does not matter what else the host does
+BATCH = 60              # tests a process
+HOST_SECONDS = 120      # of time, without a word: some tests of signals take half a minute
+INSIDE_SECONDS = 600    # of the CPU, so that it does not matter what else the host does
 LOOK_SECONDS = 0.5
 
 
@@ -100,10 +89,7 @@ def unavailable() -> str:
     try:
         asked = subprocess.run(
             [PYTHON, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={},
+            capture_output=True, text=True, check=True, env={},
         )
     except (OSError, subprocess.CalledProcessError) as error:
         return f"{PYTHON} does not run: {error}"
@@ -165,11 +151,7 @@ class Watched:
         self.inside = inside
         self.late = False
         self.process = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            start_new_session=True,
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True,
             env=dict(os.environ) if inside else environment(place),
         )
         self.heard = self.spent()
@@ -203,7 +185,7 @@ class Watched:
                 self.heard = self.spent()
                 told = json.loads(line[1:])
                 yield told
-                if "done" in told:  # whoever a test has left behind may hold the pipe open
+                if "done" in told:      # whoever a test has left behind may hold the pipe open
                     break
         self.ended.set()
         watcher.join()
@@ -260,10 +242,7 @@ def tests_of(module: str) -> list[str]:
     """Return the tests of a module, in the order they run in."""
     listing = subprocess.run(
         [python(), str(RUNNER), f"test.{module}", "list"],
-        capture_output=True,
-        check=True,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
+        capture_output=True, check=True, env=environment(), stdin=subprocess.DEVNULL,
     )
     told = map(json.loads, re.findall(f"^{MARK}(.*)$", listing.stdout.decode(), re.MULTILINE))
     return [one["test"] for one in told if "test" in one]
@@ -289,7 +268,7 @@ def verdict(test: str, host: Outcome | None, inside: Outcome, known: Listed | No
 def batches(tests: Sequence[str]) -> Iterator[list[str]]:
     """Split tests among processes, with each class in as few as can be."""
     for at in range(0, len(tests), BATCH):
-        yield list(tests[at : at + BATCH])
+        yield list(tests[at:at + BATCH])
 
 
 def compare(user: str, tests: dict[str, list[str]], jobs: int, verbose: bool = False) -> list[str]:

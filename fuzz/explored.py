@@ -42,7 +42,6 @@ BROKEN_SHELLS = {
 # What is not found, and why: as soon as it is, that is told.
 NOT_FOUND = {
     "gone_meanwhile": "init, which reaps the daemon, goes on when nobody else can",
-    "fork_in_thread": "nobody goes between a call that others cannot notice, getpid, and what is computed behind it",
 }
 
 
@@ -111,7 +110,9 @@ def command(case: Case, *, fixed: bool, build: Callable[[str, tuple[str, ...]], 
 
 def explored(case: Case, argv: list[str], deviations: int, *, first: bool) -> Report:
     """Explore a program of a case."""
-    return explore(argv, root="/", env=ENVIRONMENT, cwd="/", deviations=deviations, expect=case.allows, first=first)
+    return explore(
+        argv, root="/", env=ENVIRONMENT, cwd="/", deviations=deviations, expect=case.allows, first=first
+    )
 
 
 def failures(case: Case, build: Callable[[str, tuple[str, ...]], str], deviations: int = 2) -> Iterator[str]:

@@ -28,28 +28,10 @@ PROGRAMS = [
     ["/usr/bin/gdb", "-batch", "-nx", "-ex", "catch fork", "-ex", "run", "-ex", "stepi", "-ex", "kill", "/bin/bash"],
 ]
 CALLS = (
-    "%fork",
-    "execve",
-    "exit",
-    "signal",
-    "wait4",
-    "kill",
-    "pipe",
-    "pipe2",
-    "rt_sigaction",
-    "rt_sigprocmask",
-    "rt_sigreturn",
-    "ptrace",
-    "timer_create",
-    "setpgid",
-    "dup2",
-    "open",
-    "mmap",
-    "brk",
-    "nanosleep",
-    "poll",
+    "%fork", "execve", "exit", "signal", "wait4", "kill", "pipe", "pipe2", "rt_sigaction", "rt_sigprocmask",
+    "rt_sigreturn", "ptrace", "timer_create", "setpgid", "dup2", "open", "mmap", "brk", "nanosleep", "poll",
 )
-CALLS_TRIED = 3  # of each kind, the first so many of a run
+CALLS_TRIED = 3         # of each kind, the first so many of a run
 
 
 def sweep(argv: list[str], call: str, at: int, memory: int) -> Iterator[tuple[str, str]]:
@@ -65,7 +47,7 @@ def sweep(argv: list[str], call: str, at: int, memory: int) -> Iterator[tuple[st
             machine.check_baseline()
             wrong = validate_all(machine.kernel)
         except (Deadlock, LinuxError):
-            pass  # the program has lost what it waited for, or could not even begin
+            pass        # the program has lost what it waited for, or could not even begin
         except KernelBug as error:
             wrong = [str(error)]
         if not injector.hits:
@@ -80,10 +62,8 @@ def run(seconds: float, seed: int = 0, memory: int = 256 << 20) -> Tried:
     tried = Tried("faults on purpose in programs of the host", 0, "refusals")
     jobs = [
         (argv, call, at)
-        for argv in PROGRAMS
-        if shutil.which(argv[0]) and Path(argv[0]).exists()
-        for call in CALLS
-        for at in range(1, CALLS_TRIED + 1)
+        for argv in PROGRAMS if shutil.which(argv[0]) and Path(argv[0]).exists()
+        for call in CALLS for at in range(1, CALLS_TRIED + 1)
     ]
     random.Random(seed).shuffle(jobs)  # noqa: S311 -- repeatable, not secret
     for argv, call, at in jobs:

@@ -40,9 +40,9 @@ from procession.arch.x86.syscall_table import SYSCALL_NAMES
 
 MOST_ACTORS = 7
 MOST_STEPS = 24
-FEWEST, MOST = 4, 14  # steps or idioms drawn; those that shrink to nothing vanish
+FEWEST, MOST = 4, 14        # steps or idioms drawn; those that shrink to nothing vanish
 STEP_BYTES = 8
-FREELY = "freely"  # first line of a program that only a real 3.2 can judge
+FREELY = "freely"       # first line of a program that only a real 3.2 can judge
 _NUMBERS = {name: nr for nr, name in SYSCALL_NAMES.items()}
 
 
@@ -137,10 +137,10 @@ _FREE_KINDS: list[_Kind] = [
 ]
 _FREE_TERMINAL_KINDS: list[_Kind] = [
     *_TERMINAL_KINDS,
-    *_FREE_KINDS[len(_KINDS) :],
+    *_FREE_KINDS[len(_KINDS):],
     *(operation for operation in FREE_TERMINAL_TABLE for _ in range(2 * operation.weight)),
 ]
-_TERMINALS = 80  # of 256 programs so many have a terminal
+_TERMINALS = 80     # of 256 programs so many have a terminal
 
 
 def decode(data: bytes, kinds: list[_Kind]) -> RawSteps:
@@ -166,11 +166,11 @@ class _Assembly:
         self.alive = [0]
         self.born = 1
         self.shares_memory = self.odd_signal = False
-        self.leader: dict[str, str] = {}  # thread: the actor that leads its process
-        self.vforks = False  # somebody may be asleep in vfork
-        self.stops = terminal  # somebody may be stopped
+        self.leader: dict[str, str] = {}    # thread: the actor that leads its process
+        self.vforks = False             # somebody may be asleep in vfork
+        self.stops = terminal           # somebody may be stopped
         self.terminal = terminal
-        self.closed: set[str] = set()  # ends of the terminal, whose numbers somebody may have given to a pipe
+        self.closed: set[str] = set()   # ends of the terminal, whose numbers somebody may have given to a pipe
         self.steps: list[Step] = []
 
     def add(self, raw: RawSteps) -> None:
@@ -291,7 +291,7 @@ def assemble(data: bytes, *, freely: bool = False) -> Program:
     if terminal:
         assembly.add([(0 if who == "d" else who, words.split()) for who, words in TERMINAL_START])
     for at in range(1, len(data), STEP_BYTES):
-        assembly.add(decode(data[at : at + STEP_BYTES].ljust(STEP_BYTES, b"\0"), kinds))
+        assembly.add(decode(data[at:at + STEP_BYTES].ljust(STEP_BYTES, b"\0"), kinds))
     return Program(tuple(assembly.steps[:MOST_STEPS]), freely)
 
 
@@ -308,13 +308,8 @@ def different(strategy: st.SearchStrategy[_Drawn], chunk: int, count: int) -> li
     found: dict[_Drawn, None] = {}
 
     @seed(chunk)
-    @settings(
-        max_examples=count,
-        database=None,
-        phases=[Phase.generate],
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(max_examples=count, database=None, phases=[Phase.generate], deadline=None,
+              suppress_health_check=list(HealthCheck))
     @given(strategy)
     def collect(example: _Drawn) -> None:
         found.setdefault(example)

@@ -36,10 +36,10 @@ from procession.tools.validate import Checker
 __all__ = ("KINDS", "Kind", "one_batch", "program", "run", "touched")
 
 SOURCES = Path(__file__).parents[1] / "tests" / "bad_input"
-MEMORY = 64 << 20  # of a machine
-MEMORY_LIMIT = 400 << 20  # of the process it runs in
-SECONDS = 1800  # a batch may take, on a machine that is busy with other things
-CPU_SECONDS = 120  # of which it may compute
+MEMORY = 64 << 20               # of a machine
+MEMORY_LIMIT = 400 << 20        # of the process it runs in
+SECONDS = 1800                  # a batch may take, on a machine that is busy with other things
+CPU_SECONDS = 120               # of which it may compute
 COMMAND = ["-m", "fuzz.hostile", "--batch"]
 
 
@@ -113,32 +113,11 @@ def touched() -> list[str]:
 
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-_DEEDS = frozenset(
-    {
-        "os.chmod",
-        "os.chown",
-        "os.link",
-        "os.mkdir",
-        "os.remove",
-        "os.rename",
-        "os.rmdir",
-        "os.setxattr",
-        "os.symlink",
-        "os.truncate",
-        "os.utime",
-        "os.kill",
-        "os.killpg",
-        "os.fork",
-        "os.exec",
-        "os.posix_spawn",
-        "os.system",
-        "subprocess.Popen",
-        "socket.connect",
-        "socket.bind",
-        "os.removexattr",
-        "os.chflags",
-    }
-)
+_DEEDS = frozenset({
+    "os.chmod", "os.chown", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.setxattr", "os.symlink",
+    "os.truncate", "os.utime", "os.kill", "os.killpg", "os.fork", "os.exec", "os.posix_spawn", "os.system",
+    "subprocess.Popen", "socket.connect", "socket.bind", "os.removexattr", "os.chflags",
+})
 
 
 def workshop() -> Path:

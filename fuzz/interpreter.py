@@ -82,15 +82,8 @@ class Space:
 
         async def log_it(sig: int, info: Any = None) -> int:
             tid: int = await sys.gettid()
-            text = (
-                f" sig {sig}"
-                if info is None
-                else info_text(
-                    info.si_code,
-                    info.si_pid,
-                    info.si_value if info.si_code == SI_QUEUE else info.si_status,
-                    info.si_signo,
-                )
+            text = f" sig {sig}" if info is None else info_text(
+                info.si_code, info.si_pid, info.si_value if info.si_code == SI_QUEUE else info.si_status, info.si_signo
             )
             await say(sys, f"{tid} handler{text}")
             return tid
@@ -239,9 +232,9 @@ class Controller:
         self.terminal = terminal
         self.freely = freely
         self.tids = [0] * count
-        self.stats = [-1] * count  # /proc/TID/stat, open
+        self.stats = [-1] * count   # /proc/TID/stat, open
         self.shown = [""] * count
-        self.asked = [0] * count  # steps not answered
+        self.asked = [0] * count    # steps not answered
         self.reader: int | None = None
         self.out: list[str] = []
 
@@ -395,7 +388,7 @@ class Controller:
             return "gone"
         fields = [*" "] * 2 + text.rpartition(")")[2].split()
         if fields[2] == "Z" and not self.freely:
-            fields[30] = "-"  # see interpreter.c
+            fields[30] = "-"    # see interpreter.c
         tty = ["tty", str(int(fields[6] != "0")), fields[7]] if self.terminal else []
         return " ".join([*fields[2:6], fields[19], *fields[30:34], fields[37], *tty])
 

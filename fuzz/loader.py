@@ -11,7 +11,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports(
-    include=["procession.fs.binfmt_elf", "procession.fs.binfmt_script", "procession.fs.exec"]
+    include=["procession.fs.binfmt_elf", "procession.fs.binfmt_script", "procession.fs.exec"],
 ):
     from procession import LinuxError, Machine
 
@@ -43,7 +43,7 @@ def one(data: bytes) -> None:
 
 def run() -> None:
     """Fuzz until told to stop, beginning with two of the originals, the start of one, and a script."""
-    seeds = workshop() / "loader"  # libFuzzer leaves without a clean-up, so it is not a temporary one
+    seeds = workshop() / "loader"      # libFuzzer leaves without a clean-up, so it is not a temporary one
     seeds.mkdir(exist_ok=True)
     whole = sorted(originals(), key=len)[:2]
     for number, data in enumerate((*whole, whole[0][:400], b"#!/sh -c\n")):

@@ -8,25 +8,8 @@ import struct
 __all__ = ("damaged", "damaged_script")
 
 _ODD = (
-    0,
-    1,
-    2,
-    3,
-    0xFFF,
-    0x1000,
-    1 << 31,
-    1 << 32,
-    (1 << 32) - 1,
-    1 << 47,
-    (1 << 47) - 4096,
-    1 << 62,
-    1 << 63,
-    (1 << 64) - 1,
-    (1 << 64) - 4096,
-    0xFFFFFFFFFF600000,
-    0xFFFF800000000000,
-    0x400000,
-    0x1000000,
+    0, 1, 2, 3, 0xFFF, 0x1000, 1 << 31, 1 << 32, (1 << 32) - 1, 1 << 47, (1 << 47) - 4096, 1 << 62, 1 << 63,
+    (1 << 64) - 1, (1 << 64) - 4096, 0xFFFFFFFFFF600000, 0xFFFF800000000000, 0x400000, 0x1000000,
 )
 _HEADER = ((4, 1), (5, 1), (6, 1), (16, 2), (18, 2), (20, 4), (24, 8), (32, 8), (40, 8), (52, 2), (54, 2), (56, 2))
 _PHDR = ((0, 4), (4, 4), (8, 8), (16, 8), (24, 8), (32, 8), (40, 8), (48, 8))
@@ -34,17 +17,7 @@ _TYPES = (0, 1, 2, 3, 4, 6, 7, 0x6474E551, 0x6474E552)
 _PT_INTERP, _PT_DYNAMIC = 3, 2
 _LOADERS = (b"\0", b"/", b"/proc/self/exe\0", b"/m/0\0", b"relative\0", b"/nothing\0", b"\xff\xfe\0")
 _INTERPRETERS = (
-    b"/m/0",
-    b"/m/1",
-    b"/sh",
-    b"/",
-    b"",
-    b"/nothing",
-    b"relative",
-    b"/" + b"x" * 300,
-    b"/m",
-    b"\xff\xfe",
-    b"/m/2\0",
+    b"/m/0", b"/m/1", b"/sh", b"/", b"", b"/nothing", b"relative", b"/" + b"x" * 300, b"/m", b"\xff\xfe", b"/m/2\0",
 )
 _BLANKS = (b"", b" ", b"\t", b"  \t ", b"\r", b"\0", b"\x0b")
 
@@ -52,8 +25,8 @@ _BLANKS = (b"", b" ", b"\t", b"  \t ", b"\r", b"\0", b"\x0b")
 def damaged(rng: Random, whole: bytes) -> bytes:
     """Change a few fields of an ELF file, or some bytes, or cut it."""
     data = bytearray(whole)
-    (phoff,) = struct.unpack_from("<Q", data, 32)
-    (phnum,) = struct.unpack_from("<H", data, 56)
+    phoff, = struct.unpack_from("<Q", data, 32)
+    phnum, = struct.unpack_from("<H", data, 56)
     for _ in range(rng.choice((1, 1, 2, 3))):
         kind = rng.random()
         phdr = phoff + 56 * rng.randrange(phnum)
@@ -64,16 +37,16 @@ def damaged(rng: Random, whole: bytes) -> bytes:
             _put(data, at, size, rng.choice((rng.choice(_ODD), rng.randrange(16))))
         elif kind < 0.7:
             field, size = rng.choice(_PHDR)
-            old = int.from_bytes(data[phdr + field : phdr + field + size], "little")
+            old = int.from_bytes(data[phdr + field:phdr + field + size], "little")
             near = old + rng.choice((1, -1, 4096, -4096, 1 << 20))
             values = rng.choice(_ODD), near, rng.getrandbits(64), rng.choice(_TYPES)
             _put(data, phdr + field, size, rng.choice(values))
         elif kind < 0.8:
             _damage_segment(rng, data, phoff, phnum)
         elif kind < 0.87:
-            del data[max(phoff + 56 * phnum, rng.randrange(len(data))) :]
+            del data[max(phoff + 56 * phnum, rng.randrange(len(data))):]
         elif kind < 0.9:
-            del data[rng.randrange(phoff + 56 * phnum) :]
+            del data[rng.randrange(phoff + 56 * phnum):]
             return bytes(data)
         else:
             for _ in range(rng.choice((1, 10, 100))):
@@ -82,7 +55,7 @@ def damaged(rng: Random, whole: bytes) -> bytes:
 
 
 def _put(data: bytearray, at: int, size: int, value: int) -> None:
-    data[at : at + size] = (value % (1 << 8 * size)).to_bytes(size, "little")
+    data[at:at + size] = (value % (1 << 8 * size)).to_bytes(size, "little")
 
 
 def _damage_segment(rng: Random, data: bytearray, phoff: int, phnum: int) -> None:
@@ -93,7 +66,7 @@ def _damage_segment(rng: Random, data: bytearray, phoff: int, phnum: int) -> Non
             continue
         if kind == _PT_INTERP:
             name = rng.choice((*_LOADERS, b"/" * size))[:size]
-            data[start : start + len(name)] = name
+            data[start:start + len(name)] = name
         else:
             entry = start + 8 * rng.randrange(max(1, size // 8))
             if entry + 8 <= len(data):

@@ -15,37 +15,17 @@ from procession.hw.unicorn_cpu import CpuRegisters, UnicornCpu, user_template
 __all__ = ("TOTAL", "Bare", "batch", "encoding", "short_batch")
 
 _PREFIXES = (
-    b"",
-    b"\x66",
-    b"\xf2",
-    b"\xf3",
-    b"\xf0",
-    b"\x67",
-    b"\x66\xf0",
-    b"\xf2\xf0",
-    b"\xf3\xf0",
-    b"\x66\xf2",
-    b"\x66\xf3",
-    b"\x64",
-    b"\x2e",
-    b"\xf2\x66\xf0",
+    b"", b"\x66", b"\xf2", b"\xf3", b"\xf0", b"\x67", b"\x66\xf0", b"\xf2\xf0", b"\xf3\xf0", b"\x66\xf2", b"\x66\xf3",
+    b"\x64", b"\x2e", b"\xf2\x66\xf0",
 )
 _REX = (b"", b"\x48", b"\x41", b"\x4f")
 _MODRM = (*range(0xC0, 0x100), *(reg << 3 | rm for reg in range(8) for rm in (3, 0x44, 0x05, 0x04)))
 _MAPS = (
-    b"",
-    b"\x0f",
-    b"\x0f\x38",
-    b"\x0f\x3a",
-    b"\xc5\xf8",
-    b"\xc5\xfd",
-    b"\xc4\xe1\x79",
-    b"\xc4\xe2\x7d",
-    b"\xc4\xe3\x79",
+    b"", b"\x0f", b"\x0f\x38", b"\x0f\x3a", b"\xc5\xf8", b"\xc5\xfd", b"\xc4\xe1\x79", b"\xc4\xe2\x7d", b"\xc4\xe3\x79",
 )
 _TAIL = b"\x24\1\2\3\4\5\6\7\x08"
 TOTAL = len(_MAPS) * len(_PREFIXES) * len(_REX) * 256 * len(_MODRM)
-_STRIDE = 1_000_003  # a prime: samples of any size come from everywhere
+_STRIDE = 1_000_003         # a prime: samples of any size come from everywhere
 
 CODE, DATA = 0x400000, 0x401000
 _CODE_FRAME, _DATA_FRAME = 16, 17
@@ -99,7 +79,7 @@ class Bare:
         """Run it and little else, from registers that point to memory."""
         cpu, frames = self.cpu, self.frames
         at = _CODE_FRAME << 12
-        frames.phys[at : at + 32] = code.ljust(30, b"\x90") + b"\x0f\x05"
+        frames.phys[at:at + 32] = code.ljust(30, b"\x90") + b"\x0f\x05"
         cpu.drop_code([_CODE_FRAME])
         cpu.set_page_table(_PGD)
         cpu.load(CpuRegisters(user_template()))
@@ -113,7 +93,7 @@ class Bare:
         cpu.arm(1)
         cpu.run()
         segments = struct.unpack_from("<H", frames.phys, 0)
-        assert segments == (0,)  # frame 0 is nobody's: no instruction writes where no table points
+        assert segments == (0,)     # frame 0 is nobody's: no instruction writes where no table points
 
 
 def batch(seed: int, size: int, *, short: bool = False) -> int:

@@ -121,133 +121,42 @@ GROUP = words(*(f"-@{n}" for n in range(8)))
 WHO = (*ACTOR, *ACTOR, *GROUP, *words(0, 0, 0, -1, -1, 1, 0))
 GROUP_OR_ACTOR = (*ACTOR, *words(0, 0, 0, 0, 1, 999, -1))
 SIGNAL = words(
-    USR1,
-    TERM,
-    KILL,
-    STOP,
-    CONT,
-    TSTP,
-    USR1,
-    CHLD,
-    USR2,
-    HUP,
-    TTIN,
-    TTOU,
-    INT,
-    QUIT,
-    SEGV,
-    PIPE,
-    ALRM,
-    URG,
-    WINCH,
-    RT,
-    RT2,
-    RTMAX,
-    CONT,
-    STOP,
-    0,
-    65,
-    32,
-    ABRT,
+    USR1, TERM, KILL, STOP, CONT, TSTP, USR1, CHLD, USR2, HUP, TTIN, TTOU, INT, QUIT, SEGV, PIPE, ALRM, URG, WINCH, RT,
+    RT2, RTMAX, CONT, STOP, 0, 65, 32, ABRT,
 )
 MILD = words(USR1, USR2, CHLD, CONT, TSTP, RT, HUP, TTIN, TERM, RT, PIPE, INT)
-_MASKS = [
-    mask(*signals)
-    for signals in [
-        (),
-        (USR1,),
-        (CHLD,),
-        (USR1, USR2),
-        (TSTP, TTIN, TTOU),
-        (CONT,),
-        (RT, RT2),
-        (USR1, RT, CHLD),
-        (TERM, HUP, INT),
-        range(1, 65),
-        (KILL, STOP),
-        (USR1, TSTP, CONT),
-        (PIPE, ALRM, QUIT),
-    ]
-]
+_MASKS = [mask(*signals) for signals in [
+    (), (USR1,), (CHLD,), (USR1, USR2), (TSTP, TTIN, TTOU), (CONT,), (RT, RT2), (USR1, RT, CHLD), (TERM, HUP, INT),
+    range(1, 65), (KILL, STOP), (USR1, TSTP, CONT), (PIPE, ALRM, QUIT),
+]]
 SET = words(*_MASKS)
 SET_POINTER = words(*(f"={value}" for value in _MASKS))
 FD = words("f0", "f1", "f0", "f1", "f0", "f1", "f0", "f1", "f2", "f3", "f4", -1, 60)
 WAIT_FLAGS = words(
-    0,
-    WNOHANG,
-    WNOHANG,
-    WNOHANG | WUNTRACED,
-    WNOHANG | WUNTRACED | WCONTINUED,
-    WUNTRACED,
-    WCONTINUED | WNOHANG,
-    WALL,
-    WNOHANG | WALL,
-    WNOHANG | WCLONE,
-    WNOHANG | WNOTHREAD,
-    WNOTHREAD | WALL,
-    WNOWAIT | WNOHANG,
-    0x40,
+    0, WNOHANG, WNOHANG, WNOHANG | WUNTRACED, WNOHANG | WUNTRACED | WCONTINUED, WUNTRACED, WCONTINUED | WNOHANG, WALL,
+    WNOHANG | WALL, WNOHANG | WCLONE, WNOHANG | WNOTHREAD, WNOTHREAD | WALL, WNOWAIT | WNOHANG, 0x40,
 )
 WAITID_FLAGS = words(
-    WEXITED,
-    WEXITED | WNOHANG,
-    WEXITED | WNOHANG | WNOWAIT,
-    WUNTRACED | WNOHANG,
-    WUNTRACED | WNOHANG | WNOWAIT,
-    WCONTINUED | WNOHANG,
-    WCONTINUED | WNOHANG | WNOWAIT,
-    WEXITED | WUNTRACED | WCONTINUED | WNOHANG,
-    WEXITED | WUNTRACED | WCONTINUED,
-    WEXITED | WUNTRACED | WCONTINUED | WNOWAIT | WNOHANG,
-    WNOHANG,
-    0,
-    WEXITED | WNOHANG | WALL,
-    WUNTRACED,
-    WCONTINUED,
+    WEXITED, WEXITED | WNOHANG, WEXITED | WNOHANG | WNOWAIT, WUNTRACED | WNOHANG, WUNTRACED | WNOHANG | WNOWAIT,
+    WCONTINUED | WNOHANG, WCONTINUED | WNOHANG | WNOWAIT, WEXITED | WUNTRACED | WCONTINUED | WNOHANG,
+    WEXITED | WUNTRACED | WCONTINUED, WEXITED | WUNTRACED | WCONTINUED | WNOWAIT | WNOHANG, WNOHANG, 0,
+    WEXITED | WNOHANG | WALL, WUNTRACED, WCONTINUED,
 )
 CLONE_FLAGS = words(
-    THREAD,
-    CHLD,
-    THREAD | CLONE_FILES | CLONE_FS,
-    THREAD | CLONE_FILES,
-    0,
-    USR1,
-    CLONE_VM | CHLD,
-    CLONE_VM | CLONE_SIGHAND | CHLD,
-    CLONE_FILES | CHLD,
-    CLONE_FS | CHLD,
-    CLONE_PARENT | CHLD,
-    CLONE_VM | USR2,
-    CLONE_VFORK | CHLD,
-    CLONE_PARENT | THREAD,
-    CLONE_PARENT | CLONE_VM | CHLD,
-    CLONE_THREAD | CHLD,
-    CLONE_SIGHAND | CHLD,
-    CLONE_VM | CLONE_FILES | CLONE_VFORK | CHLD,
-    RT,
-    CLONE_FS | CLONE_FILES | WINCH,
+    THREAD, CHLD, THREAD | CLONE_FILES | CLONE_FS, THREAD | CLONE_FILES, 0, USR1, CLONE_VM | CHLD,
+    CLONE_VM | CLONE_SIGHAND | CHLD, CLONE_FILES | CHLD, CLONE_FS | CHLD, CLONE_PARENT | CHLD, CLONE_VM | USR2,
+    CLONE_VFORK | CHLD, CLONE_PARENT | THREAD, CLONE_PARENT | CLONE_VM | CHLD, CLONE_THREAD | CHLD,
+    CLONE_SIGHAND | CHLD, CLONE_VM | CLONE_FILES | CLONE_VFORK | CHLD, RT, CLONE_FS | CLONE_FILES | WINCH,
 )
 # Namespaces; for others see FREE_TABLE.
 NAMESPACE_FLAGS = words(
-    CLONE_NEWUTS | CHLD,
-    CLONE_NEWUTS | CLONE_NEWIPC | CHLD,
-    CLONE_NEWNS | CLONE_FS | CHLD,
-    CLONE_NEWIPC | CLONE_SYSVSEM | CHLD,
-    CLONE_NEWUTS | THREAD,
-    CLONE_NEWUTS | CLONE_FILES | CLONE_VM | CHLD,
+    CLONE_NEWUTS | CHLD, CLONE_NEWUTS | CLONE_NEWIPC | CHLD, CLONE_NEWNS | CLONE_FS | CHLD,
+    CLONE_NEWIPC | CLONE_SYSVSEM | CHLD, CLONE_NEWUTS | THREAD, CLONE_NEWUTS | CLONE_FILES | CLONE_VM | CHLD,
 )
 UNSHARE_FLAGS = words(0, CLONE_FS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUTS | CLONE_NEWIPC | CLONE_FS, CLONE_NEWPID, 1)
 ACTION_FLAGS = words(
-    0,
-    SA_SIGINFO,
-    SA_SIGINFO | SA_RESTART,
-    SA_RESTART,
-    SA_NODEFER | SA_SIGINFO,
-    SA_RESETHAND | SA_SIGINFO,
-    SA_NOCLDSTOP,
-    SA_NOCLDWAIT,
-    SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO,
-    SA_NODEFER | SA_RESETHAND,
+    0, SA_SIGINFO, SA_SIGINFO | SA_RESTART, SA_RESTART, SA_NODEFER | SA_SIGINFO, SA_RESETHAND | SA_SIGINFO,
+    SA_NOCLDSTOP, SA_NOCLDWAIT, SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO, SA_NODEFER | SA_RESETHAND,
 )
 
 
@@ -291,43 +200,15 @@ def _sops(*ops: tuple[int, int, int]) -> str:
     return _structs(b"".join(struct.pack("<Hhh", *op) for op in ops))
 
 
-ONE_OP = words(
-    *(
-        _sops(op)
-        for op in (
-            (0, 1, 0),
-            (0, -1, 0),
-            (0, 2, 0),
-            (0, -2, 0),
-            (1, 1, 0),
-            (1, -1, 0),
-            (0, 1, SEM_UNDO),
-            (0, -1, SEM_UNDO),
-            (1, 2, SEM_UNDO),
-            (1, -1, SEM_UNDO),
-            (0, 0, IPC_NOWAIT),
-            (0, -1, IPC_NOWAIT),
-            (1, -3, IPC_NOWAIT | SEM_UNDO),
-            (2, 1, 0),
-            (1, 32767, 0),
-            (0, 1, SEM_UNDO),
-            (1, 1, 0),
-        )
-    )
-)
-TWO_OPS = words(
-    *(
-        _sops(*ops)
-        for ops in (
-            ((0, -1, 0), (1, 1, 0)),
-            ((0, 1, 0), (1, -1, 0)),
-            ((0, -1, SEM_UNDO), (1, -1, SEM_UNDO)),
-            ((0, 1, SEM_UNDO), (1, 1, SEM_UNDO)),
-            ((0, -1, 0), (1, -1, IPC_NOWAIT)),
-            ((0, 1, 0), (0, -2, IPC_NOWAIT)),
-        )
-    )
-)
+ONE_OP = words(*(_sops(op) for op in (
+    (0, 1, 0), (0, -1, 0), (0, 2, 0), (0, -2, 0), (1, 1, 0), (1, -1, 0), (0, 1, SEM_UNDO), (0, -1, SEM_UNDO),
+    (1, 2, SEM_UNDO), (1, -1, SEM_UNDO), (0, 0, IPC_NOWAIT), (0, -1, IPC_NOWAIT), (1, -3, IPC_NOWAIT | SEM_UNDO),
+    (2, 1, 0), (1, 32767, 0), (0, 1, SEM_UNDO), (1, 1, 0),
+)))
+TWO_OPS = words(*(_sops(*ops) for ops in (
+    ((0, -1, 0), (1, 1, 0)), ((0, 1, 0), (1, -1, 0)), ((0, -1, SEM_UNDO), (1, -1, SEM_UNDO)),
+    ((0, 1, SEM_UNDO), (1, 1, SEM_UNDO)), ((0, -1, 0), (1, -1, IPC_NOWAIT)), ((0, 1, 0), (0, -2, IPC_NOWAIT)),
+)))
 IPC_RMID, GETPID, GETVAL, GETNCNT, GETZCNT, SETVAL = 0, 11, 12, 14, 15, 16
 MESSAGE = words(*(_structs(struct.pack("<q4s", kind, b"text")) for kind in (1, 2, 3, 1, 0, 9)))
 
@@ -360,14 +241,8 @@ TABLE = [
     _op("kill", ACTOR, words(STOP, CONT, TSTP, TTIN), weight=8, flag="s"),
     _op("tkill", ACTOR, SIGNAL, weight=3, flag="s"),
     _op("tgkill", GROUP_OR_ACTOR, ACTOR, SIGNAL, weight=3, flag="s"),
-    _op(
-        "rt_sigqueueinfo",
-        ACTOR,
-        words(RT, USR1, RT2),
-        words("i34,-1,1", "i34,-1,2", "i10,-2,3", "i0,-60,4"),
-        weight=4,
-        flag="s",
-    ),
+    _op("rt_sigqueueinfo", ACTOR, words(RT, USR1, RT2), words("i34,-1,1", "i34,-1,2", "i10,-2,3", "i0,-60,4"),
+        weight=4, flag="s"),
     _op("rt_tgsigqueueinfo", GROUP_OR_ACTOR, ACTOR, words(RT, USR1), words("i34,-1,5", "i10,-3,5"), flag="s"),
     _op("sigaction", MILD, words(HANDLER, IGN, DFL, HANDLER, NESTED), ACTION_FLAGS, SET, code="A", weight=12, flag="-"),
     _op("sigaction", str(CHLD), words(IGN, HANDLER, DFL), ACTION_FLAGS, "0", code="A", weight=4, flag="-"),
@@ -402,15 +277,8 @@ TABLE = [
     _op("semctl", "0", words(0, 1), str(SETVAL), words(0, 1, 5, -1), weight=2),
     _op("unshare", str(CLONE_SYSVSEM), weight=1),
     _op("msgsnd", "0", MESSAGE, words(4, 0, 4), words(IPC_NOWAIT, 0), weight=5),
-    _op(
-        "msgrcv",
-        "0",
-        "?d8",
-        words(8, 4, 2),
-        words(0, 1, 2, -2, -9),
-        words(0, IPC_NOWAIT, 0, 0o10000, 0o24000),
-        weight=6,
-    ),
+    _op("msgrcv", "0", "?d8", words(8, 4, 2), words(0, 1, 2, -2, -9), words(0, IPC_NOWAIT, 0, 0o10000, 0o24000),
+        weight=6),
     _op("shmat", words(0, 0, 0, 3), SEGMENT, words(0, 0o10000, 0), weight=2),
     _op("shmdt", SEGMENT, weight=2),
     _op("shmctl", "0", str(IPC_RMID), "0", weight=1),
@@ -428,30 +296,13 @@ IDIOMS: Sequence[tuple[tuple[str, str], ...]] = [
     (("d", "fork"), ("d", f"kill @n {STOP}"), ("d", f"kill @n {USR1}")),
     (("d", "setpgid 0 0"), ("d", "fork"), ("n", "fork")),
     (("d", "fork"), ("n", "setsid")),
-    (
-        ("d", "fork"),
-        ("n", "setsid"),
-        ("n", "fork"),
-        ("n", "setpgid 0 0"),
-        ("n", f"kill @n {STOP}"),
-        ("m", "exit_group 1"),
-    ),
-    (
-        ("d", "fork"),
-        ("n", "setsid"),
-        ("n", "fork"),
-        ("n", "setpgid 0 0"),
-        ("n", f"sigaction {HUP} 2 4 0"),
-        ("n", f"kill @n {TSTP}"),
-        ("m", "exit_group 1"),
-    ),
+    (("d", "fork"), ("n", "setsid"), ("n", "fork"), ("n", "setpgid 0 0"), ("n", f"kill @n {STOP}"),
+     ("m", "exit_group 1")),
+    (("d", "fork"), ("n", "setsid"), ("n", "fork"), ("n", "setpgid 0 0"), ("n", f"sigaction {HUP} 2 4 0"),
+     ("n", f"kill @n {TSTP}"), ("m", "exit_group 1")),
     (("d", "fork"), ("d", f"kill @n {STOP}"), ("d", f"kill @n {CONT}"), ("d", "wait4 -1 ?4 9 0")),
-    (
-        ("d", f"rt_sigprocmask 0 ={mask(TSTP, USR1)} ?m 8"),
-        ("d", f"kill @d {TSTP}"),
-        ("d", f"kill @d {CONT}"),
-        ("d", "rt_sigpending ?m 8"),
-    ),
+    (("d", f"rt_sigprocmask 0 ={mask(TSTP, USR1)} ?m 8"), ("d", f"kill @d {TSTP}"), ("d", f"kill @d {CONT}"),
+     ("d", "rt_sigpending ?m 8")),
     (("d", f"sigaction {CHLD} 2 5 0"), ("d", "fork"), ("d", f"kill @n {STOP}")),
     (("d", f"sigaction {CHLD} 1 0 0"), ("d", "fork"), ("n", "exit_group 0")),
     (("d", f"sigaction {USR2} 1 0 0"), ("d", "fork"), ("n", "exec 0")),
@@ -461,19 +312,10 @@ IDIOMS: Sequence[tuple[tuple[str, str], ...]] = [
     (("d", f"clone {THREAD}"), ("n", "exec 0")),
     (("d", f"clone {THREAD}"), ("d", f"clone {THREAD}"), ("d", f"kill 0 {STOP}")),
     (("d", "fork"), ("n", f"sigaction {USR1} 2 4 0"), ("n", "pause"), ("d", f"kill @n {USR1}")),
-    (
-        ("d", "fork"),
-        ("n", f"sigaction {USR1} 2 {SA_RESTART} 0"),
-        ("n", f"rt_sigsuspend ={mask(USR2)} 8"),
-        ("d", f"kill @n {USR2}"),
-        ("d", f"kill @n {USR1}"),
-    ),
-    (
-        ("d", f"rt_sigprocmask 0 ={mask(CHLD)} ?m 8"),
-        ("d", "fork"),
-        ("n", "exit_group 1"),
-        ("d", f"rt_sigtimedwait ={mask(CHLD)} ?i =0,0 8"),
-    ),
+    (("d", "fork"), ("n", f"sigaction {USR1} 2 {SA_RESTART} 0"), ("n", f"rt_sigsuspend ={mask(USR2)} 8"),
+     ("d", f"kill @n {USR2}"), ("d", f"kill @n {USR1}")),
+    (("d", f"rt_sigprocmask 0 ={mask(CHLD)} ?m 8"), ("d", "fork"), ("n", "exit_group 1"),
+     ("d", f"rt_sigtimedwait ={mask(CHLD)} ?i =0,0 8")),
     (("d", f"sigaction {USR2} 3 4 0"), ("d", f"kill @d {USR2}")),
     (("d", "fork"), ("d", "wait4 -1 ?4 0 0"), ("n", "exit_group 2")),
     (("d", "pipe ?8"), ("d", "read f0 ?d6 6"), ("d", "write f1 sxyz 3")),
@@ -485,100 +327,35 @@ IDIOMS: Sequence[tuple[tuple[str, str], ...]] = [
     (("d", f"sigaction {CHLD} 2 4 0"), ("d", "fork")),
     (("d", "pipe ?8"), ("d", "fork"), ("d", "read f0 ?d6 6")),
     (("d", "fork"), ("d", f"waitid 0 0 ?i {WEXITED | WUNTRACED | WCONTINUED} 0"), ("n", f"kill @n {STOP}")),
-    (
-        ("d", f"rt_sigprocmask 0 ={mask(RT, RT2, USR1)} ?m 8"),
-        ("d", f"rt_sigqueueinfo @d {RT} i34,-1,1"),
-        ("d", f"rt_sigqueueinfo @d {RT} i34,-1,2"),
-        ("d", f"rt_sigtimedwait ={mask(RT)} ?i =0,0 8"),
-    ),
-    (
-        ("d", f"rt_sigprocmask 0 ={mask(USR1, USR2)} ?m 8"),
-        ("d", f"kill @d {USR2}"),
-        ("d", f"kill @d {USR1}"),
-        ("d", f"kill @d {USR1}"),
-        *[("d", f"rt_sigtimedwait ={mask(USR1, USR2)} ?i =0,0 8")] * 2,
-    ),
-    (
-        ("d", "fork"),
-        ("n", "exit_group 3"),
-        ("d", f"waitid 0 0 ?i {WEXITED | WNOHANG | WNOWAIT} 0"),
-        ("d", f"waitid 0 0 ?i {WEXITED | WNOHANG} 0"),
-    ),
-    (
-        ("d", "fork"),
-        ("d", f"kill @n {STOP}"),
-        ("d", f"waitid 0 0 ?i {WUNTRACED | WNOHANG | WNOWAIT} 0"),
-        ("d", f"waitid 0 0 ?i {WUNTRACED | WNOHANG} 0"),
-        ("d", f"kill @n {CONT}"),
-    ),
-    (
-        ("d", "fork"),
-        ("n", f"rt_sigprocmask 0 ={mask(CONT, TSTP)} ?m 8"),
-        ("n", f"sigaction {CONT} 2 4 0"),
-        ("n", f"kill @n {CONT}"),
-        ("n", f"kill @n {TSTP}"),
-        ("n", f"rt_sigprocmask 1 ={mask(CONT, TSTP)} ?m 8"),
-    ),
-    (
-        ("d", "fork"),
-        ("n", "pipe ?8"),
-        ("n", f"sigaction {USR1} 2 {SA_RESTART} 0"),
-        ("n", "read f0 ?d6 6"),
-        ("d", f"kill @n {USR1}"),
-        ("d", f"kill @n {USR2}"),
-    ),
-    (
-        ("d", f"sigaction {USR1} 3 {SA_NODEFER | SA_SIGINFO} {mask(USR2)}"),
-        ("d", f"kill @d {USR1}"),
-        ("d", "rt_sigprocmask 0 =0 ?m 8"),
-        ("d", f"kill @d {USR1}"),
-        ("d", "return"),
-    ),
+    (("d", f"rt_sigprocmask 0 ={mask(RT, RT2, USR1)} ?m 8"), ("d", f"rt_sigqueueinfo @d {RT} i34,-1,1"),
+     ("d", f"rt_sigqueueinfo @d {RT} i34,-1,2"), ("d", f"rt_sigtimedwait ={mask(RT)} ?i =0,0 8")),
+    (("d", f"rt_sigprocmask 0 ={mask(USR1, USR2)} ?m 8"), ("d", f"kill @d {USR2}"), ("d", f"kill @d {USR1}"),
+     ("d", f"kill @d {USR1}"), *[("d", f"rt_sigtimedwait ={mask(USR1, USR2)} ?i =0,0 8")] * 2),
+    (("d", "fork"), ("n", "exit_group 3"), ("d", f"waitid 0 0 ?i {WEXITED | WNOHANG | WNOWAIT} 0"),
+     ("d", f"waitid 0 0 ?i {WEXITED | WNOHANG} 0")),
+    (("d", "fork"), ("d", f"kill @n {STOP}"), ("d", f"waitid 0 0 ?i {WUNTRACED | WNOHANG | WNOWAIT} 0"),
+     ("d", f"waitid 0 0 ?i {WUNTRACED | WNOHANG} 0"), ("d", f"kill @n {CONT}")),
+    (("d", "fork"), ("n", f"rt_sigprocmask 0 ={mask(CONT, TSTP)} ?m 8"), ("n", f"sigaction {CONT} 2 4 0"),
+     ("n", f"kill @n {CONT}"), ("n", f"kill @n {TSTP}"), ("n", f"rt_sigprocmask 1 ={mask(CONT, TSTP)} ?m 8")),
+    (("d", "fork"), ("n", "pipe ?8"), ("n", f"sigaction {USR1} 2 {SA_RESTART} 0"), ("n", "read f0 ?d6 6"),
+     ("d", f"kill @n {USR1}"), ("d", f"kill @n {USR2}")),
+    (("d", f"sigaction {USR1} 3 {SA_NODEFER | SA_SIGINFO} {mask(USR2)}"), ("d", f"kill @d {USR1}"),
+     ("d", "rt_sigprocmask 0 =0 ?m 8"), ("d", f"kill @d {USR1}"), ("d", "return")),
     (("d", f"sigaction {CHLD} 0 2 0"), ("d", "fork"), ("n", "exit_group 0"), ("d", "wait4 -1 ?4 1 0")),
     (("d", f"prctl 1 {USR1}"), ("d", "fork"), ("n", f"sigaction {USR1} 2 4 0"), ("n", "fork"), ("m", "exit_group 0")),
-    (
-        ("d", f"clone {THREAD}"),
-        ("d", f"rt_sigprocmask 0 ={mask(USR1)} ?m 8"),
-        ("d", f"sigaction {USR1} 2 4 0"),
-        ("d", f"kill @d {USR1}"),
-    ),
+    (("d", f"clone {THREAD}"), ("d", f"rt_sigprocmask 0 ={mask(USR1)} ?m 8"), ("d", f"sigaction {USR1} 2 4 0"),
+     ("d", f"kill @d {USR1}")),
     (("d", "fork"), ("n", f"semop 0 {_sops((0, -1, 0))} 1"), ("d", f"semop 0 {_sops((0, 1, SEM_UNDO))} 1")),
-    (
-        ("d", "fork"),
-        ("n", f"semop 0 {_sops((0, 1, SEM_UNDO))} 1"),
-        ("d", f"semop 0 {_sops((1, -1, 0))} 1"),
-        ("n", f"semop 0 {_sops((1, 1, SEM_UNDO))} 1"),
-        ("n", "exit_group 0"),
-        ("d", f"semctl 0 0 {GETVAL} 0"),
-    ),
-    (
-        ("d", f"clone {THREAD | CLONE_SYSVSEM}"),
-        ("n", f"semop 0 {_sops((0, 2, SEM_UNDO))} 1"),
-        ("n", "exit 7"),
-        ("d", f"semctl 0 0 {GETVAL} 0"),
-    ),
-    (
-        ("d", f"clone {CLONE_SYSVSEM | CHLD}"),
-        ("n", f"semop 0 {_sops((0, 2, SEM_UNDO))} 1"),
-        ("n", "exit_group 0"),
-        ("d", f"semctl 0 0 {GETVAL} 0"),
-        ("d", f"unshare {CLONE_SYSVSEM}"),
-        ("d", f"semctl 0 0 {GETVAL} 0"),
-    ),
-    (
-        ("d", "fork"),
-        ("n", "msgrcv 0 ?d8 8 2 0"),
-        ("d", f"msgsnd 0 {MESSAGE[0]} 4 0"),
-        ("d", f"msgsnd 0 {MESSAGE[1]} 4 0"),
-    ),
-    (
-        ("d", f"shmat 0 {SEGMENT} 0"),
-        ("d", "fork"),
-        ("d", "shmctl 0 0 0"),
-        ("n", f"shmdt {SEGMENT}"),
-        ("d", "exec 0"),
-        ("d", f"shmat 0 {SEGMENT} 0"),
-    ),
+    (("d", "fork"), ("n", f"semop 0 {_sops((0, 1, SEM_UNDO))} 1"), ("d", f"semop 0 {_sops((1, -1, 0))} 1"),
+     ("n", f"semop 0 {_sops((1, 1, SEM_UNDO))} 1"), ("n", "exit_group 0"), ("d", f"semctl 0 0 {GETVAL} 0")),
+    (("d", f"clone {THREAD | CLONE_SYSVSEM}"), ("n", f"semop 0 {_sops((0, 2, SEM_UNDO))} 1"), ("n", "exit 7"),
+     ("d", f"semctl 0 0 {GETVAL} 0")),
+    (("d", f"clone {CLONE_SYSVSEM | CHLD}"), ("n", f"semop 0 {_sops((0, 2, SEM_UNDO))} 1"), ("n", "exit_group 0"),
+     ("d", f"semctl 0 0 {GETVAL} 0"), ("d", f"unshare {CLONE_SYSVSEM}"), ("d", f"semctl 0 0 {GETVAL} 0")),
+    (("d", "fork"), ("n", "msgrcv 0 ?d8 8 2 0"), ("d", f"msgsnd 0 {MESSAGE[0]} 4 0"),
+     ("d", f"msgsnd 0 {MESSAGE[1]} 4 0")),
+    (("d", f"shmat 0 {SEGMENT} 0"), ("d", "fork"), ("d", "shmctl 0 0 0"), ("n", f"shmdt {SEGMENT}"), ("d", "exec 0"),
+     ("d", f"shmat 0 {SEGMENT} 0")),
 ]
 
 # Terminals: programs that have one choose from these as well.
@@ -592,7 +369,8 @@ def _settings(lflag: int) -> str:
 
 _LFLAG = ISIG | ICANON | ECHO
 FOREGROUND = words(*(f"=@{n}" for n in range(8)), "=@d", "=@d", "=1", "=999")
-SCTTY, NOTTY, GPGRP, SPGRP, GSID = map(str, (TIOCSCTTY, TIOCNOTTY, TIOCGPGRP, TIOCSPGRP, TIOCGSID))
+SCTTY, NOTTY, GPGRP, SPGRP, GSID = map(
+    str, (TIOCSCTTY, TIOCNOTTY, TIOCGPGRP, TIOCSPGRP, TIOCGSID))
 TERMINAL_TABLE = [
     _op("ioctl", "t", SCTTY, words(0, 1, 0), weight=4),
     _op("ioctl", "t", NOTTY, "0", weight=2),
@@ -606,16 +384,8 @@ TERMINAL_TABLE = [
     _op("type", "m", words("s^C", "s^Z", "sab^J", "s^D", "s^Z"), words(1, 1, 3), code="T", weight=8, flag="z"),
     _op("close", words("t", "m", "t"), weight=4),
     _op("open", "s/dev/tty", words(2, 0o4002), "0", weight=2),
-    _op(
-        "sigaction",
-        words(TTOU, TTIN, TSTP, HUP, CONT, WINCH, INT),
-        words(HANDLER, IGN, DFL),
-        ACTION_FLAGS,
-        SET,
-        code="A",
-        weight=6,
-        flag="-",
-    ),
+    _op("sigaction", words(TTOU, TTIN, TSTP, HUP, CONT, WINCH, INT), words(HANDLER, IGN, DFL), ACTION_FLAGS, SET,
+        code="A", weight=6, flag="-"),
 ]
 TERMINAL_IDIOMS: Sequence[tuple[tuple[str, str], ...]] = [
     (("d", "fork"), ("n", "setpgid 0 0"), ("d", f"ioctl t {SPGRP} =@n")),
@@ -624,12 +394,8 @@ TERMINAL_IDIOMS: Sequence[tuple[tuple[str, str], ...]] = [
     (("d", "fork"), ("n", "setpgid 0 0"), ("n", "read t ?d6 6")),
     (("d", "fork"), ("n", "setpgid 0 0"), ("n", f"ioctl t {SPGRP} =@n")),
     (("d", "fork"), ("n", "setpgid 0 0"), ("n", f"sigaction {TTOU} 1 0 0"), ("n", f"ioctl t {SPGRP} =@n")),
-    (
-        ("d", f"ioctl t {TCSETS} {_settings(_LFLAG | TOSTOP)}"),
-        ("d", "fork"),
-        ("n", "setpgid 0 0"),
-        ("n", "write t sabc 3"),
-    ),
+    (("d", f"ioctl t {TCSETS} {_settings(_LFLAG | TOSTOP)}"), ("d", "fork"), ("n", "setpgid 0 0"),
+     ("n", "write t sabc 3")),
     (("d", "fork"), ("n", "setpgid 0 0"), ("n", "fork"), ("m", "exit_group 0"), ("n", "read t ?d6 6")),
     (("d", f"sigaction {HUP} 2 4 0"), ("d", "close m")),
     (("d", "fork"), ("n", "setsid"), ("n", f"ioctl t {SCTTY} 1")),
@@ -646,17 +412,7 @@ TERMINAL_WORDS = frozenset("tm")
 
 # What LEFT_OUT keeps out of the tables above, for a real 3.2 as judge.
 (TRACEME, CONTINUE, ATTACH, DETACH, SETOPTIONS, GETEVENTMSG, GETSIGINFO, SEIZE, INTERRUPT, LISTEN) = (
-    0,
-    7,
-    16,
-    17,
-    0x4200,
-    0x4201,
-    0x4202,
-    0x4206,
-    0x4207,
-    0x4208,
-)
+    0, 7, 16, 17, 0x4200, 0x4201, 0x4202, 0x4206, 0x4207, 0x4208)
 PTRACE_KILL, SEIZE_DEVEL = 8, 0x80000000
 PASSED = words(0, 0, USR1, STOP, CONT, TERM, CHLD, TSTP, RT, KILL, 65)
 OPTIONS = words(0x7E, 0x7E, 0, 0x0E, 0x40, 0x10, 0x26, 0x3E, 0x8E)
@@ -675,73 +431,35 @@ FREE_TABLE = [
     _op("ptrace", str(GETEVENTMSG), ACTOR, "0", "?8", weight=3),
     _op("ptrace", str(GETSIGINFO), ACTOR, "0", "?i", weight=4),
     _op("wait4", ACTOR, "?4", words(WALL | WNOHANG, WALL | WNOHANG | WUNTRACED, WCLONE | WNOHANG), "0", weight=8),
-    _op(
-        "clone", words(*(CLONE_PTRACE | flag for flag in (CHLD, THREAD, CHLD | CLONE_UNTRACED))), code="F", births=True
-    ),
+    _op("clone", words(*(CLONE_PTRACE | flag for flag in (CHLD, THREAD, CHLD | CLONE_UNTRACED))), code="F",
+        births=True),
     _op("exit", words(3, 7), weight=2, ends=True),
     _op("kill", WHO, str(SYS), weight=2, flag="s"),
     _op("tkill", ACTOR, words(CONT, SYS, QUIT, SEGV), weight=2, flag="s"),
     _op("sigaction", str(SYS), words(HANDLER, IGN, DFL), ACTION_FLAGS, SET, code="A", weight=1, flag="-"),
     _op("waitid", "2", "0", "?i", WAITID_FLAGS, "0", weight=1),
     _op("rt_sigqueueinfo", ACTOR, words(RT, USR1), words("i34,0,1", "i10,-6,2", "i10,128,3"), weight=1, flag="s"),
-    _op(
-        "clone",
-        words(CLONE_NEWUSER | CHLD, CLONE_NEWUSER | CLONE_NEWUTS | CLONE_FS | CHLD, CLONE_NEWUSER | THREAD),
-        code="F",
-        weight=4,
-        births=True,
-    ),
-    _op(
-        "clone",
-        words(CLONE_NEWNS | CHLD, CLONE_NEWIPC | CLONE_NEWNET | CHLD, CLONE_NEWNS | CLONE_VM | CHLD),
-        code="F",
-        births=True,
-    ),
+    _op("clone", words(CLONE_NEWUSER | CHLD, CLONE_NEWUSER | CLONE_NEWUTS | CLONE_FS | CHLD, CLONE_NEWUSER | THREAD),
+        code="F", weight=4, births=True),
+    _op("clone", words(CLONE_NEWNS | CHLD, CLONE_NEWIPC | CLONE_NEWNET | CHLD, CLONE_NEWNS | CLONE_VM | CHLD), code="F",
+        births=True),
     _op("unshare", words(CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWNET | CLONE_NEWNS | CLONE_FS)),
     _op("clone", words(CLONE_PARENT | USR1, CLONE_PARENT, CLONE_VM | CLONE_PARENT | RT), code="F", births=True),
 ]
 FREE_IDIOMS: Sequence[tuple[tuple[str, str], ...]] = [
-    (
-        ("d", "fork"),
-        ("d", f"ptrace {ATTACH} @n 0 0"),
-        ("d", f"wait4 @n ?4 {WALL | WNOHANG} 0"),
-        ("d", f"ptrace {SETOPTIONS} @n 0 126"),
-        ("d", f"ptrace {CONTINUE} @n 0 0"),
-    ),
-    (
-        ("d", "fork"),
-        ("n", f"ptrace {TRACEME} 0 0 0"),
-        ("n", f"kill @n {STOP}"),
-        ("d", f"ptrace {SETOPTIONS} @n 0 126"),
-        ("d", f"ptrace {CONTINUE} @n 0 {STOP}"),
-    ),
-    (
-        ("d", "fork"),
-        ("d", f"ptrace {SEIZE} @n 0 {SEIZE_DEVEL}"),
-        ("d", f"kill @n {STOP}"),
-        ("d", f"ptrace {CONTINUE} @n 0 {STOP}"),
-        ("d", f"ptrace {LISTEN} @n 0 0"),
-    ),
+    (("d", "fork"), ("d", f"ptrace {ATTACH} @n 0 0"), ("d", f"wait4 @n ?4 {WALL | WNOHANG} 0"),
+     ("d", f"ptrace {SETOPTIONS} @n 0 126"), ("d", f"ptrace {CONTINUE} @n 0 0")),
+    (("d", "fork"), ("n", f"ptrace {TRACEME} 0 0 0"), ("n", f"kill @n {STOP}"), ("d", f"ptrace {SETOPTIONS} @n 0 126"),
+     ("d", f"ptrace {CONTINUE} @n 0 {STOP}")),
+    (("d", "fork"), ("d", f"ptrace {SEIZE} @n 0 {SEIZE_DEVEL}"), ("d", f"kill @n {STOP}"),
+     ("d", f"ptrace {CONTINUE} @n 0 {STOP}"), ("d", f"ptrace {LISTEN} @n 0 0")),
     (("d", "fork"), ("d", f"kill @n {STOP}"), ("d", f"ptrace {ATTACH} @n 0 0"), ("d", f"ptrace {DETACH} @n 0 0")),
-    (
-        ("d", "fork"),
-        ("n", "fork"),
-        ("d", f"ptrace {ATTACH} @n 0 0"),
-        ("d", f"ptrace {CONTINUE} @n 0 0"),
-        ("n", "exit_group 1"),
-        ("d", f"wait4 @n ?4 {WALL | WNOHANG} 0"),
-    ),
+    (("d", "fork"), ("n", "fork"), ("d", f"ptrace {ATTACH} @n 0 0"), ("d", f"ptrace {CONTINUE} @n 0 0"),
+     ("n", "exit_group 1"), ("d", f"wait4 @n ?4 {WALL | WNOHANG} 0")),
     (("d", f"clone {THREAD}"), ("d", "fork"), ("d", f"ptrace {ATTACH} @n 0 0"), ("m", "exit 7")),
-    (
-        ("d", "fork"),
-        ("n", f"clone {THREAD}"),
-        ("d", f"ptrace {ATTACH} @n 0 0"),
-        ("d", f"ptrace {SETOPTIONS} @n 0 126"),
-        ("d", f"ptrace {CONTINUE} @n 0 0"),
-        ("m", "exec 0"),
-        ("d", f"wait4 -1 ?4 {WALL | WNOHANG} 0"),
-        ("d", f"ptrace {CONTINUE} @n 0 0"),
-    ),
+    (("d", "fork"), ("n", f"clone {THREAD}"), ("d", f"ptrace {ATTACH} @n 0 0"), ("d", f"ptrace {SETOPTIONS} @n 0 126"),
+     ("d", f"ptrace {CONTINUE} @n 0 0"), ("m", "exec 0"), ("d", f"wait4 -1 ?4 {WALL | WNOHANG} 0"),
+     ("d", f"ptrace {CONTINUE} @n 0 0")),
 ]
 FREE_TERMINAL_TABLE = [
     _op("ioctl", "t", SPGRP, words("=-1", "=-5"), weight=1),

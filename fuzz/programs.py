@@ -27,7 +27,7 @@ from fuzz.runners import HOST, Judge
 from fuzz.tried import Tried
 
 CHUNK = 120
-CHECKED = 5  # of so many chunks one program runs with the validators after every trap
+CHECKED = 5             # of so many chunks one program runs with the validators after every trap
 MOST_SHRUNK = 12
 
 
@@ -74,10 +74,8 @@ class Run:
     def progress(self) -> str:
         """One line."""
         seconds = time.monotonic() - self.began
-        return (
-            f"{self.statistics.programs} programs, {self.statistics.steps} steps, {seconds:.0f} s, "
-            f"{sum(map(len, self.finds.values()))} differ in {len(self.finds)} ways, {self.unsteady} unsteady"
-        )
+        return (f"{self.statistics.programs} programs, {self.statistics.steps} steps, {seconds:.0f} s, "
+                f"{sum(map(len, self.finds.values()))} differ in {len(self.finds)} ways, {self.unsteady} unsteady")
 
     def tables(self, console: Console) -> None:
         """Show what was done, and with which results."""
@@ -151,13 +149,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--keep", type=Path, help="put shrunk programs here")
     parser.add_argument("--program", type=Path, help="run one program")
-    parser.add_argument(
-        "--judge",
-        type=Judge.parse,
-        default=HOST,
-        metavar="COMMAND",
-        help="ask a real 3.2: COMMAND PROGRAM < INPUT runs a static program there",
-    )
+    parser.add_argument("--judge", type=Judge.parse, default=HOST, metavar="COMMAND",
+                        help="ask a real 3.2: COMMAND PROGRAM < INPUT runs a static program there")
     options = parser.parse_args()
     runners.build_interpreter()
     runners.build_host32()
@@ -169,3 +162,4 @@ def main() -> int:
     run.tables(Console(width=150))
     report(run, options.keep, options.judge)
     return int(bool(run.finds))
+

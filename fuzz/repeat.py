@@ -54,7 +54,7 @@ def table(count: int, seed: int) -> list[Run]:
     runs: list[Run] = [{"example": name} for name in EXAMPLES]
     runs += [{"argv": ["/bin/sh", "-c", script], "cpus": cpus} for script, cpus in scripts]
     rng.shuffle(runs)
-    del runs[max(count // 5, 1) :]
+    del runs[max(count // 5, 1):]
     names = sorted(path.stem for path in (HOME / "tests" / "programs").glob("*.c"))
     rng.shuffle(names)
     for turn in itertools.count():
@@ -97,7 +97,7 @@ def fingerprint(run: Run) -> str:
         _run_example(run["example"], results)
     else:
         machine = boot.Machine(
-            root="/", trace=True, cpus=run["cpus"], seed=run["seed"], memory=run["memory"], stdin=b"input\n" * 9
+            root="/", trace=True, cpus=run["cpus"], seed=run["seed"], memory=run["memory"], stdin=b"input\n" * 9,
         )
         results.append(machine.run(run["argv"]))
     digest = hashlib.sha256()
@@ -169,30 +169,22 @@ def environment_for(python: str) -> Path:
         subprocess.run([str(made / "bin" / "pip"), "install", "-q", *needs], check=True, capture_output=True)
         (made / "ready").touch()
         try:
-            made.rename(home)  # its python still works: it finds itself by where it stands
+            made.rename(home)       # its python still works: it finds itself by where it stands
         except OSError:
-            shutil.rmtree(made)  # somebody was faster
+            shutil.rmtree(made)     # somebody was faster
     return home / "bin" / "python"
 
 
 def _start(python: str | Path, runs: Sequence[Run], number: int) -> subprocess.Popen[bytes]:
     """Start a worker whose surroundings differ from those of any other."""
     surroundings = {
-        "PATH": os.environ.get("PATH", ""),
-        "PYTHONPATH": f"{HOME / 'src'}:{HOME}",
-        "PYTHONHASHSEED": str(number * 17),
-        "TZ": ("UTC", "Asia/Tokyo", "America/New_York")[number % 3],
-        "LC_ALL": ("C", "C.UTF-8")[number % 2],
-        "NUMBER": "x" * 100 * number,
-        "PYTHONDONTWRITEBYTECODE": "1",
+        "PATH": os.environ.get("PATH", ""), "PYTHONPATH": f"{HOME / 'src'}:{HOME}", "PYTHONHASHSEED": str(number * 17),
+        "TZ": ("UTC", "Asia/Tokyo", "America/New_York")[number % 3], "LC_ALL": ("C", "C.UTF-8")[number % 2],
+        "NUMBER": "x" * 100 * number, "PYTHONDONTWRITEBYTECODE": "1",
     }
     return subprocess.Popen(
-        [str(python), "-m", "fuzz.repeat", "--worker"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=surroundings,
-        cwd=("/", "/tmp", "/usr")[number % 3],
-        umask=(0o22, 0o77, 0)[number % 3],
+        [str(python), "-m", "fuzz.repeat", "--worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        env=surroundings, cwd=("/", "/tmp", "/usr")[number % 3], umask=(0o22, 0o77, 0)[number % 3],  # noqa: S108
         start_new_session=bool(number % 2),
     )
 

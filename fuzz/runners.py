@@ -23,7 +23,7 @@ ROOT = HERE.parent
 HOST_SECONDS = 120
 JUDGE_SECONDS = 600
 MEMORY = 256 << 20
-CANNOT = {124, 125}  # exit codes of host32: out of time, namespaces not allowed
+CANNOT = {124, 125}     # exit codes of host32: out of time, namespaces not allowed
 
 
 class HostRefuses(Exception):
@@ -40,7 +40,7 @@ def _built(name: str, command: Sequence[str], source: Path) -> Path:
         subprocess.run([*command, "-o", made / name, source], check=True, cwd=made)
         made.chmod(0o755)
         try:
-            made.rename(folder)  # another one may have been faster: then its result stays
+            made.rename(folder)     # another one may have been faster: then its result stays
         except OSError:
             (made / name).unlink()
             made.rmdir()
@@ -114,11 +114,11 @@ class Judge:
         """Run a program with this input; returns its output; raises HostRefuses."""
         command, env = [*self.command, str(program)], None
         if not self.real:
-            as_root = [] if os.geteuid() == 0 else ["-u"]  # of a user namespace of its own
+            as_root = [] if os.geteuid() == 0 else ["-u"]      # of a user namespace of its own
             command, env = [str(build_host32()), *as_root, "-t", str(HOST_SECONDS), str(program)], {}
         seconds = JUDGE_SECONDS if self.real else HOST_SECONDS + 10
         result = subprocess.run(command, input=text, capture_output=True, env=env, timeout=seconds, check=False)
-        if result.returncode in CANNOT or b"FAILED 24576" in result.stdout:  # exit code 96: no SCHED_FIFO
+        if result.returncode in CANNOT or b"FAILED 24576" in result.stdout:    # exit code 96: no SCHED_FIFO
             raise HostRefuses(result.stderr.decode() or "no SCHED_FIFO")
         if self.real and not result.stdout.startswith(b"== "):
             raise HostRefuses(f"{command[0]} gives no transcripts: {result.stderr.decode()}")

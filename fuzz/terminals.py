@@ -103,24 +103,26 @@ OURS = {
     "lines again after a hangup without ICANON": "what was read as bytes is erased once more: the input goes first",
 }
 
-CHUNK = 60  # programs that run at the same time
+CHUNK = 60              # programs that run at the same time
 FEWEST_STEPS, MOST_STEPS = 10, 40
 MOST_KEYS = 12
 MOST_SHOWN = 12
 LETTERS = b"abcdefgh"
 CONTROLS = b"\t\x03\b\n\r\x0f\x11\x12\x13\x15\x16\x17\x1a\x1b\x1c\x7f\0"
 ALPHABET = [bytes([c]) for c in LETTERS + CONTROLS + b" _\\A~\xff\xc8\xa4"] + ["ä".encode(), "€".encode()]
-_IFLAGS = [IGNPAR, PARMRK, ISTRIP, INLCR, IGNCR, ICRNL, IUCLC, IXON, IXANY, IXOFF, IUTF8, IMAXBEL]
+_IFLAGS = [IGNPAR, PARMRK, ISTRIP, INLCR, IGNCR, ICRNL, IUCLC, IXON,
+           IXANY, IXOFF, IUTF8, IMAXBEL]
 _OFLAGS = [OPOST, OLCUC, ONLCR, OCRNL, ONOCR, ONLRET, XTABS]
-_LFLAGS = [ISIG, ICANON, ECHO, ECHOE, ECHOK, ECHONL, ECHOCTL, ECHOPRT, ECHOKE, IEXTEN]
+_LFLAGS = [ISIG, ICANON, ECHO, ECHOE, ECHOK, ECHONL, ECHOCTL, ECHOPRT,
+           ECHOKE, IEXTEN]
 _FLOW_KEYS = [VINTR, VQUIT, VSTART, VSTOP, VSUSP]
 _EDIT_KEYS = [VERASE, VKILL, VEOL, VREPRINT, VWERASE, VLNEXT, VEOL2]
 
 _text = st.lists(st.sampled_from(ALPHABET), min_size=1, max_size=MOST_KEYS).map(lambda found: b"".join(found).hex())
 _byte = st.sampled_from(ALPHABET).map(lambda found: found[-1])
-_flag = st.one_of(
-    *(st.sampled_from(bits).map(partial("{} {}".format, word)) for word, bits in enumerate((_IFLAGS, _OFLAGS, _LFLAGS)))
-)
+_flag = st.one_of(*(
+    st.sampled_from(bits).map(partial("{} {}".format, word)) for word, bits in enumerate((_IFLAGS, _OFLAGS, _LFLAGS))
+))
 _key = st.one_of(st.sampled_from(LETTERS), _byte)
 _control = st.one_of(
     st.tuples(st.sampled_from(_FLOW_KEYS), _key.filter(bool)),
@@ -145,12 +147,13 @@ STEPS: dict[str, tuple[st.SearchStrategy[str], int]] = {
 }
 
 # What LEFT_OUT keeps out, for a real 3.2 as judge: bytes at once, ends of file among them, and a full buffer.
-_free_text = st.lists(st.sampled_from([*ALPHABET, b"\x04", b"\x1c"]), min_size=1, max_size=MOST_KEYS).map(
-    lambda found: b"".join(found).hex()
-)
-_free_flag = st.sampled_from(
-    [*(f"2 {bit}" for bit in (NOFLSH, NOFLSH, EXTPROC, ICANON, ICANON, ECHOPRT, ECHONL, ECHOCTL, ISIG)), f"0 {IXANY}"]
-)
+_free_text = st.lists(
+    st.sampled_from([*ALPHABET, b"\x04", b"\x1c"]), min_size=1, max_size=MOST_KEYS,
+).map(lambda found: b"".join(found).hex())
+_free_flag = st.sampled_from([
+    *(f"2 {bit}" for bit in (NOFLSH, NOFLSH, EXTPROC, ICANON, ICANON, ECHOPRT, ECHONL, ECHOCTL, ISIG)),
+    f"0 {IXANY}",
+])
 FREE_STEPS: dict[str, tuple[st.SearchStrategy[str], int]] = {
     "type": (_free_text, 8),
     "flip": (_free_flag, 3),
@@ -169,7 +172,8 @@ def _some_of(word: int, bits: Sequence[int]) -> st.SearchStrategy[str]:
     return chosen.map(lambda taken: f"flip {word} {sum(itertools.compress(bits, taken))}")
 
 
-_NEVER_BOTH = [((0, IXANY), (2, ISIG)), ((2, ECHOPRT), (2, ECHOCTL)), ((2, ECHONL), (2, ECHO))]
+_NEVER_BOTH = [((0, IXANY), (2, ISIG)), ((2, ECHOPRT), (2, ECHOCTL)),
+               ((2, ECHONL), (2, ECHO))]
 
 
 def _flips(program: Program, word: int, bit: int) -> bool:
@@ -200,12 +204,11 @@ def _programs(steps: Sequence[st.SearchStrategy[str]]) -> st.SearchStrategy[Prog
 def _freely(program: Program) -> Program:
     """Fill but once: see OURS."""
     first = next((i for i, step in enumerate(program) if step.startswith("fill")), len(program))
-    return (FREELY, *program[: first + 1], *(step for step in program[first + 1 :] if not step.startswith("fill")))
+    return (FREELY, *program[:first + 1], *(step for step in program[first + 1:] if not step.startswith("fill")))
 
 
 programs = _programs(_of(STEPS)).filter(
-    lambda program: not any(_flips(program, *one) and _flips(program, *other) for one, other in _NEVER_BOTH)
-)
+    lambda program: not any(_flips(program, *one) and _flips(program, *other) for one, other in _NEVER_BOTH))
 free_programs = _programs(_of(STEPS) + _of(FREE_STEPS)).map(_freely)
 
 
@@ -273,7 +276,7 @@ def shrink(program: Program, judge: Judge = HOST) -> Program:
     """Leave out steps and bytes as long as the program stays one that differs, many variants at a time."""
     while True:
         variants = _variants(program)
-        batches = (variants[at : at + CHUNK] for at in range(0, len(variants), CHUNK))
+        batches = (variants[at:at + CHUNK] for at in range(0, len(variants), CHUNK))
         smaller = next(filter(None, (_smallest_bad(some, judge) for some in batches)), None)
         if smaller is None:
             return program
@@ -289,22 +292,18 @@ def _smallest_bad(some: Sequence[Program], judge: Judge) -> Program | None:
 def _variants(program: Program) -> list[Program]:
     """Without one of the steps, the last first; then without one byte of one."""
     indices = list(reversed(range(len(program))))
-    variants = [(*program[:i], *program[i + 1 :]) for i in indices if len(program) > 1]
+    variants = [(*program[:i], *program[i + 1:]) for i in indices if len(program) > 1]
     for i in indices:
         name, _, text = program[i].partition(" ")
         if name in ("keys", "print", "type") and len(text) > 2:
-            shorter = (text[:at] + text[at + 2 :] for at in range(0, len(text), 2))
-            variants += [(*program[:i], f"{name} {rest}", *program[i + 1 :]) for rest in shorter]
+            shorter = (text[:at] + text[at + 2:] for at in range(0, len(text), 2))
+            variants += [(*program[:i], f"{name} {rest}", *program[i + 1:]) for rest in shorter]
     return variants
 
 
 def run(
-    wanted: int,
-    first: int = 0,
-    *,
-    jobs: int = 2,
-    progress: Callable[[int, list[str]], object] | None = None,
-    judge: Judge = HOST,
+    wanted: int, first: int = 0, *,
+    jobs: int = 2, progress: Callable[[int, list[str]], object] | None = None, judge: Judge = HOST,
 ) -> Tried:
     """Run so many programs; progress hears how many were run, and which differ. Raises HostRefuses."""
     began = time.monotonic()
@@ -338,23 +337,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--program", type=Path, help="run one program")
-    parser.add_argument(
-        "--judge",
-        type=Judge.parse,
-        default=HOST,
-        metavar="COMMAND",
-        help="ask a real 3.2: COMMAND PROGRAM < INPUT runs a static program there",
-    )
+    parser.add_argument("--judge", type=Judge.parse, default=HOST, metavar="COMMAND",
+                        help="ask a real 3.2: COMMAND PROGRAM < INPUT runs a static program there")
     options = parser.parse_args()
     if options.program:
         return show(options.program, options.judge)
-    tried = run(
-        options.programs,
-        options.seed,
-        jobs=options.jobs,
-        judge=options.judge,
-        progress=lambda n, found: print(f"{n} programs, {len(found)} differ", file=sys.stderr, flush=True),
-    )
+    tried = run(options.programs, options.seed, jobs=options.jobs, judge=options.judge,
+                progress=lambda n, found: print(f"{n} programs, {len(found)} differ", file=sys.stderr, flush=True))
     for text in tried.found[:MOST_SHOWN]:
         program = shrink(tuple(text.splitlines()), options.judge)
         print("---", *program, *(find.diff() for find in run_batch([program], options.judge)), sep="\n", flush=True)

@@ -48,7 +48,7 @@ class Telling(unittest.TestResult):
         self.outcome = "ok"
         self.detail = ""
         self.told: set[str] = set()
-        self.instead: dict[str, tuple[str, str]] = {}  # of a class or module none of which has run
+        self.instead: dict[str, tuple[str, str]] = {}     # of a class or module none of which has run
 
     def note(self, outcome: str, detail: str) -> None:
         """Keep the worst that is said of the test."""
@@ -144,7 +144,7 @@ def main() -> None:
         settle(more[0])
     try:
         tests = list(flat(unittest.defaultTestLoader.loadTestsFromName(module)))
-    except unittest.SkipTest as why:  # the module itself is what is skipped
+    except unittest.SkipTest as why:        # the module itself is what is skipped
         for name in [module] if what == "list" else more[1:]:
             tell(test=name, outcome="skipped", detail=str(why))
         tell(done=True)
