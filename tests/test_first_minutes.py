@@ -95,13 +95,13 @@ FILLED = {  # what stands for something of the reader's own, and what is taken f
     "[OPTIONS] ": "", "seq 50": "seq 2", "TOKEN": "$(procession explore --deviations 0 true | grep -o 'px1[^ ]*')",
 }
 STATUSES = {  # else 0: what the program does when it is refused something
-    "--fail %fork:2": 2, "--fail execve:page:7": None, "kill-escape --replay": 2,
+    "--fail %fork:2": 2, "--fail execve:page:7": None,
 }
 TYPED = {
     "-it /bin/bash": ["echo in''side", "exit"],
     "-it gdb": ["starti", 'print "in" "side"', "kill", "y", "quit"],
 }
-NOT_RUN = {"--install-completion": "in test_completion_is_installed"}
+NOT_RUN = {"--install-completion": "in test_completion_is_installed", "procession grade": "in test_grading.py"}
 
 
 def documented():
@@ -283,7 +283,7 @@ WRONG = {
     "an empty core": (["run", "--core", "", "ls"], 125, "Invalid value for '--core': the name of a file or directory"),
     "an empty env-file": (["run", "--env-file", "", "ls"], 125, "Invalid value for '--env-file': the name of a file"),
     "an empty cwd": (["run", "--cwd", "", "ls"], 125, "--cwd '': the name of a directory expected\n"),
-    "an empty replay": (["replay", ""], 125, "Invalid value for 'TRACE': the name of a file or directory"),
+    "an empty replay": (["replay", ""], 125, "Invalid value for 'TRACE|TOKEN': the name of a file or directory"),
     "an empty -o": (["strace", "-o", "", "ls"], 125, "strace -o '': the name of a file expected\n"),
     "a file as root": (["run", "--root", "{file}", "ls"], 125, "{file}: not a tar archive that can be read"),
     "a directory as trace": (["run", "--trace", "{dir}", "ls"], 125, "{dir}: Is a directory\n"),

@@ -393,7 +393,7 @@ class Machine:
         k = self.kernel
         if k.slab_baseline is None:
             raise RuntimeError("check_baseline: there is no baseline before the program, nor when it is PID 1")
-        af_unix.unix_gc(k)  # which the next close of a local socket would do
+        af_unix.unix_gc(k, due=True)  # which the next close of a local socket would do
         slabs = slab.slab_report(k, k.slab_baseline)
         frames = page_alloc.nr_used_pages(k) - k.frames_baseline
         if slabs or frames:

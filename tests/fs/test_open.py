@@ -131,7 +131,7 @@ def test_exec_opens_ask_for_execute_permission(tree, fails):
     with fails("EACCES"):
         namei.do_filp_open(tree.task, -100, "/f", FMODE_EXEC, 0)
     tree.chmod("/f", 0o711)
-    assert namei.do_filp_open(tree.task, -100, "/f", FMODE_EXEC, 0).f_mode & FMODE_READ
+    assert namei.do_filp_open(tree.task, -100, "/f", FMODE_EXEC, 0)[0].f_mode & FMODE_READ
 
 
 def test_table_full(tree, fails):

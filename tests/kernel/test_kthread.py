@@ -12,13 +12,13 @@ from procession.include.linux.sched import (
     TASK_UNINTERRUPTIBLE,
     set_task_state,
 )
-from procession.kernel import kthread, sched
+from procession.kernel import completion, kthread, sched
 
 
 @pytest.fixture
 def kd(k):
     """With kthreadd running."""
-    k.kthreads.kthreadd_task = k.start(kthread.kthreadd)
+    k.kthreads.kthreadd_task = k.start(kthread.kthreadd, completion.init_completion(k))
     return k
 
 

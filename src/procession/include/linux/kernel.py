@@ -513,6 +513,7 @@ class NetState:
         "unix_sockets",
         "unix_tot_inflight",
         "gc_inflight_list",
+        "gc_left_out",
         "gc_in_progress",
         "unix_ordernum",
         "nl_table",
@@ -548,6 +549,7 @@ class NetState:
         self.unix_sockets: dict[Inode, UnixSock] = {}  # those bound to a path, by its inode
         self.unix_tot_inflight: int = 0  # how many times local sockets are on their way through others
         self.gc_inflight_list: dict[UnixSock, None] = {}  # those that are
+        self.gc_left_out: int = 0  # how often it was due, and has not been done
         self.gc_in_progress: bool = False
         self.unix_ordernum: int = 1  # where the search for an abstract name goes on
         self.nl_table: dict[int, NetlinkTable] = {}  # the netlink protocols that somebody serves
