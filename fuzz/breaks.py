@@ -43,9 +43,9 @@ BREAKS: dict[str, tuple[ModuleType, str, str, str]] = {
     "real-time signals come last in, first out": (
         signal_send, "_send_signal", "pending.list.append(q)", "pending.list.insert(0, q)"),
     "exec keeps ignored signals no longer": (
-        signal_queue, "flush_signal_handlers", "if ka.handler == SIG_IGN and not force_default", "if False"),
+        signal_queue, "_flushed", "ignored = ka.handler == SIG_IGN and not force_default", "ignored = False"),
     "exec keeps handlers as ignored": (
-        signal_queue, "flush_signal_handlers", "if ka.handler == SIG_IGN and not", "if ka.handler and not"),
+        signal_queue, "_flushed", "ignored = ka.handler == SIG_IGN and not", "ignored = ka.handler and not"),
     "close-on-exec is forgotten": (file, "do_close_on_exec", "while doomed:", "while False:"),
     "the highest signal comes first": (
         signal_queue, "next_signal", "(ready & -ready).bit_length()", "ready.bit_length()"),
