@@ -33,7 +33,7 @@ def test_the_fault_of_a_program_is_found_and_its_mend_is_right(name, build):
 
 @pytest.mark.parametrize("name", mistakes())
 def test_a_mistake_is_found_and_its_mend_is_right(name):
-    assert list(explored.mistake_failures(name, deviations=1)) == []
+    assert list(explored.mistake_failures(name, deviations=2 if name == "fork_in_thread" else 1)) == []
 
 
 @pytest.mark.parametrize("mistake", BROKEN_SHELLS)

@@ -83,7 +83,7 @@ WITHOUT = "sys.modules['numpy'] = None"
 
 def test_numpy_is_an_extra_and_a_run_does_not_miss_it(tmp_path):
     assert not any(line.startswith("numpy") for line in PROJECT["dependencies"])
-    assert set(PROJECT["optional-dependencies"]) == {"fast", "check", "all"}
+    assert set(PROJECT["optional-dependencies"]) == {"fast", "check", "cluster", "all"}
     done = procession(*HELLO, before=WITHOUT)
     assert (done.returncode, done.stdout, done.stderr) == (0, "hello\n", "")
 

@@ -1542,8 +1542,6 @@ REFUSED = {
     ("remap_file_pages", 0, 4096, 0, 0, 0): "EINVAL",
     ("swapon", "/swap", 0): "ENOSYS",
     ("swapoff", "/swap"): "ENOSYS",
-    ("fcntl", 0, 1024, 1): "EINVAL",
-    ("fcntl", 0, 1026, 1): "EINVAL",
 }
 
 

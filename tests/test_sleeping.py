@@ -22,7 +22,11 @@ SOURCES = Path(__file__).parent.parent / "src" / "procession"
 
 # Who assigns what: nobody but one, the copying of a task, and the making of one that has slept since boot.
 ALLOWED = {
-    "state": {"include/linux/sched.py:set_task_state", "include/linux/sched.py:copy"},
+    # A lab's keeps a tracee asleep through SIGKILL, and TCP's is a connection's.
+    "state": {
+        "include/linux/sched.py:set_task_state", "include/linux/sched.py:copy", "labs/points.py:serve_frozen",
+        "net/ipv4/inet_csk.py:tcp_set_state",
+    },
     "wchan": {"kernel/sched.py:schedule", "init/kthreads.py:_dress"},
     "waiting_on": {"kernel/sched.py:schedule"},
 }

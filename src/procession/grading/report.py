@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ("grade_json", "grade_text")
 
-FORMAT: Final = 1  # rises when a field goes away or means another thing
+JSON_FORMAT: Final = 1  # rises when a field goes away or means another thing
 _WIDTH: Final = 100
 
 
@@ -40,7 +40,7 @@ def _bound(deviations: int) -> str:
 def grade_json(grade: Grade) -> dict[str, Any]:
     """Return the grade as what json.dumps takes."""
     return {
-        "format": FORMAT,
+        "format": JSON_FORMAT,
         "program": grade.program,
         "lab": grade.lab.name,
         "deviations": grade.deviations,

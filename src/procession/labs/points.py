@@ -11,8 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from procession.include.linux.bug import bug_on
 from procession.include.linux.mm_types import PAGE_MASK, PAGE_SHIFT
-from procession.include.linux.sched import TASK_TRACED_BIT, TASK_UNINTERRUPTIBLE, TASK_WAKEKILL, set_task_state
-from procession.include.linux.signal import SIGKILL_MASK
+from procession.include.linux.sched import (
+    TASK_TRACED_BIT,
+    TASK_UNINTERRUPTIBLE,
+    TASK_WAKEKILL,
+    fatal_signal_pending,
+    set_task_state,
+)
 from procession.kernel import hrtimer, ptrace, sched, sched_choose
 from procession.labs.patch import Patch
 from procession.mm import gup, memory, mmap
@@ -72,7 +77,7 @@ async def serve_frozen(current: Task, child: Task, request: int, addr: int, data
         return await serve(current, child, request, addr, data, answer)
     finally:
         child.state |= TASK_WAKEKILL
-        if child.pending.signal & SIGKILL_MASK:
+        if fatal_signal_pending(child):
             sched.wake_up_state(child, TASK_TRACED_BIT)
 
 
