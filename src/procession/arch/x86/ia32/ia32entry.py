@@ -161,9 +161,9 @@ async def _do_call(current: Task, nr: int, name: str, call: Syscall | None) -> i
     if k.trace.sys_enter:
         k.trace.sys_enter(nr, name, args)
     if current.seccomp_filter is not None:
-        made, result = await seccomp.judge32(current, nr, words)
+        made, verdict = await seccomp.judge32(current, nr, words)
         if not made:
-            return result
+            return verdict
     if call is not None:
         result = call.fn(current, *args)
         if call.is_async:
