@@ -1340,7 +1340,7 @@ def test_a_broken_promise_is_noticed(world, mutate, complaint):
     assert re.search(complaint, wrong), wrong
 
 
-# Whose structures are damaged in tests/tools/test_validate_notify.py and tests/fs/test_fasync.py; inet's not yet.
+# Whose structures are damaged in test_validate_notify.py, tests/fs/test_fasync.py and tests/net/test_validate_inet.py.
 BITES_ELSEWHERE = {"validate_dnotify", "validate_fasync", "validate_file_locks", "validate_inet", "validate_notify"}
 
 

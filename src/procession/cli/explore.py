@@ -8,7 +8,7 @@ import json as jsonlib
 import os
 from pathlib import Path
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import typer
 
@@ -19,8 +19,9 @@ from procession.cli.words import REST, RUNS, Words, complete_nothing, complete_p
 if TYPE_CHECKING:
     from procession.explorer import Progress, Report
     from procession.explorer.subject import Program
+    from procession.grading import Grade
 
-__all__ = ("add_to", "replay_token")
+__all__ = ("add_to", "replay_token", "tell_report")
 
 SEARCHES: Final = "What is searched"
 TOLD: Final = "What you are told"
@@ -168,7 +169,7 @@ def explore(
         fail(f"{program[0]}: {error.why or error.errno.name}", 2)
     except OSError as error:
         host_error(error)
-    _tell(report, json)
+    tell_report(report, json)
 
 
 def _program(words: list[str]) -> tuple[Program, tuple[str, ...]]:
@@ -183,7 +184,8 @@ def _program(words: list[str]) -> tuple[Program, tuple[str, ...]]:
         fail(str(error), 2)
 
 
-def _tell(report: Report, json: Path | None) -> None:
+def tell_report(report: Report | Grade, json: Path | None) -> NoReturn:
+    """Print a report, write it as JSON where that is wanted, and end with its status."""
     print(report)
     if json is not None:
         try:

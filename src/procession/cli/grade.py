@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-import json as jsonlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from procession.cli.explore import tell_report
 from procession.cli.mistakes import fail, host_error
 from procession.cli.words import Plain, complete_nothing, file_name
 
@@ -78,13 +78,7 @@ def grade(
         fail(f"{program}: {error.why or error.errno.name}", 2)
     except OSError as error:
         host_error(error)
-    print(report)
-    if json is not None:
-        try:
-            json.write_text(jsonlib.dumps(report.json(), indent=1) + "\n")
-        except OSError as error:
-            host_error(error)
-    raise SystemExit(report.exit_status)
+    tell_report(report, json)
 
 
 @contextmanager
