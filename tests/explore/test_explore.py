@@ -124,6 +124,8 @@ def test_a_lost_wakeup_is_found_explained_and_brought_back():
     assert failure.deviations == 1
     text = str(failure)
     assert len(text.splitlines()) <= 40
+    assert "P (17)" in text
+    assert "P.1 (18)" in text
     assert "nobody can reap" in text
     assert "pause" in text
     assert "sys_exit → do_exit → exit_notify" in text or not PURE
@@ -209,6 +211,20 @@ def test_a_loop_that_polls_comes_to_an_end_and_one_without_is_endless():
     assert explore(polls).complete
     (failure,) = explore(never_ends, max_steps=50).failures
     assert failure.violation.name == "endless"
+
+
+def test_an_init_of_ones_own_reaps_in_any_order_and_is_drawn():
+    async def init(linux):
+        for status in (1, 2):
+            if not await linux.fork():
+                await linux.exit(status)
+        reaped = [(await linux.wait())[1] >> 8, (await linux.wait())[1] >> 8]
+        await linux.print(*reaped)
+
+    report = explore(init, as_init=True, expect="exit 0, output '1 2\\n'")
+
+    assert {found.outcome.stdout for found in report.outcomes} == {b"1 2\n", b"2 1\n"}
+    assert "P (1)" in str(report.failures[0])
 
 
 # Tokens and bad input.

@@ -256,7 +256,11 @@ class Recorder(Provider):
         assert k is not None
         nth = self.families.get(-parent, 0) + 1
         self.families[-parent] = nth
-        if parent == 1 and nth == 1:
+        program = k.init_program
+        as_init = program is not None and program.as_init
+        if parent == 1 and as_init:
+            self.names[1] = "P"
+        if parent == 1 and nth == 1 and not as_init:
             self.names[child] = "P"
         else:
             self.names[child] = f"{self.names.get(parent, 'kernel')}.{nth}"

@@ -284,6 +284,9 @@ def _wait_among(current: Task, wo: WaitOpts, tasks: Iterable[Task], traced: bool
 def _in_chosen_order(wo: WaitOpts, tsk: Task) -> list[Task]:
     """Return tsk's children with the zombie first that is chosen: 3.2 takes the oldest, POSIX leaves it open."""
     children = list(tsk.children)
+    program = tsk.kernel.init_program
+    if tsk.pid == 1 and (program is None or not program.as_init):
+        return children  # whom the machine's own init reaps first nobody can tell
     if wo.wo_type == PIDTYPE_PID or not wo.wo_flags & WEXITED:
         return children
     dead = [
@@ -300,7 +303,7 @@ def _in_chosen_order(wo: WaitOpts, tsk: Task) -> list[Task]:
 
 def do_wait_thread(current: Task, wo: WaitOpts, tsk: Task) -> int:
     """Look at the children of one thread of the waiting process, then at those whom it traces, the newest first."""
-    children = _in_chosen_order(wo, tsk) if current.kernel.chooser.exploring and current.pid != 1 else tsk.children
+    children = _in_chosen_order(wo, tsk) if current.kernel.chooser.exploring else tsk.children
     best = _wait_among(current, wo, children, False)
     if best == FOUND or not tsk.ptraced:
         return best
