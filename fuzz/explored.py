@@ -53,6 +53,7 @@ class Case(NamedTuple):
     fixed: dict[str, Any]
     good: list[dict[str, Any]]
     bad: list[dict[str, Any]]
+    needs: str = ""
 
     def allows(self, outcome: Outcome) -> bool:
         """Whether the mended program may end so."""
@@ -80,12 +81,11 @@ def _shows(failure: Any, bad: dict[str, Any]) -> bool:
 
 
 def cases() -> list[Case]:
-    """Return the cases that need no choice that is only made if asked for."""
+    """Return the cases."""
     found = []
     for path in sorted(EXPLORED.glob("*.json")):
         fields = json.loads(path.read_text("utf-8"))
-        if "needs" not in fields:
-            found.append(Case(*(fields[name] for name in Case._fields)))
+        found.append(Case(**{name: fields[name] for name in Case._fields if name in fields}))
     return found
 
 
@@ -110,8 +110,9 @@ def command(case: Case, *, fixed: bool, build: Callable[[str, tuple[str, ...]], 
 
 def explored(case: Case, argv: list[str], deviations: int, *, first: bool) -> Report:
     """Explore a program of a case."""
+    faults: dict[str, Any] = {"faults": 1, "fault_kinds": [case.needs]} if case.needs else {}
     return explore(
-        argv, root="/", env=ENVIRONMENT, cwd="/", deviations=deviations, expect=case.allows, first=first
+        argv, root="/", env=ENVIRONMENT, cwd="/", deviations=deviations, expect=case.allows, first=first, **faults
     )
 
 

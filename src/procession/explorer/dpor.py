@@ -14,7 +14,7 @@ from procession.explorer.prefix import check_question
 from procession.explorer.recorder import Recorder, Redundant, Strategy
 from procession.explorer.steps import ADDS, EVERYTHING, READS, Node, Object, Step, shared_object
 from procession.explorer.subject import Run, Subject
-from procession.hw.chooser import OF_STEPS
+from procession.hw.chooser import OF_STEPS, TIME_PASSES
 
 __all__ = ("HappensBefore", "dpor", "races")
 
@@ -35,7 +35,8 @@ class Point:
     def __init__(self, enabled: tuple[int, ...], nr: int, sleep: dict[int, Touched]) -> None:
         self.enabled = enabled
         self.nr = nr
-        self.backtrack = {nr}
+        # Time never has to pass, so that no race ever asks for it: it is tried wherever it may.
+        self.backtrack = {nr, TIME_PASSES} if TIME_PASSES in enabled else {nr}
         self.sleep = sleep
         self.data: list[Node] = []
         self.touched: Touched = {}

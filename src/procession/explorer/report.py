@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.explorer.critical import Critical, find_critical
+from procession.explorer.faults import fault_in_words
 from procession.explorer.steps import Step
 
 if TYPE_CHECKING:
@@ -57,13 +58,16 @@ def drawing(failure: Failure, critical: Critical | None, room: int) -> list[str]
     names = recorder.names
     threads = [nr for nr in sorted(names, key=lambda nr: (names[nr].count("."), nr)) if names[nr].startswith("P")]
     threads = [nr for nr in threads if any(step.nr == nr and step.what for step in recorder.steps)][:4]
-    deviations = {recorder.nodes[i].step for i in range(len(recorder.nodes)) if recorder.nodes[i].answer}
+    deviations = {node.step for node in recorder.nodes if node.answer}
+    wrong = {node.step: text for node in recorder.nodes if (text := fault_in_words(node))}
     rows = []
     for index, step in enumerate(recorder.steps):
-        if step.nr not in threads or not step.what:
+        if index not in wrong and (step.nr not in threads or not step.what):
             continue
         mark = "!" if critical is not None and critical.step == index else "*" if index in deviations else " "
-        rows.append((index, mark, threads.index(step.nr), _told(step)))
+        column = threads.index(step.nr) if step.nr in threads else 0
+        told = _cut(_told(step), _COLUMN + 8) if step.what else ""
+        rows.append((index, mark, column, f"{told} ({wrong[index]})".lstrip() if index in wrong else told))
     rows = _near(rows, room - 1, critical)
     head = "   " + "".join(f"{f'{names[nr]} ({nr})':<{_COLUMN}}" for nr in threads)
     lines = [head.rstrip()]
@@ -72,7 +76,7 @@ def drawing(failure: Failure, critical: Critical | None, room: int) -> list[str]
         if last >= 0 and index > last + 12:
             lines.append("   …")
         last = index
-        lines.append(f" {mark} {' ' * _COLUMN * column}{_cut(text, _COLUMN + 8)}".rstrip())
+        lines.append(f" {mark} {' ' * _COLUMN * column}{text}".rstrip())
     return lines[:room]
 
 
@@ -106,7 +110,11 @@ def _why(failure: Failure, critical: Critical | None) -> list[str]:
         return ["", "No order that was tried from any of its steps on ends well: it is no race.", ""]
     recorder = failure.run.recorder
     step = recorder.steps[critical.step]
-    lines = ["", f"Decided by {_by(recorder.names, step)}: before it, all could still end well; after it, nothing can."]
+    by = _by(recorder.names, step)
+    faults = [text for node in recorder.nodes if node.step == critical.step and (text := fault_in_words(node))]
+    if faults:
+        by = f"what goes wrong in {by} ({faults[0]})" if step.nr else "a timer that expires before anybody goes on"
+    lines = ["", f"Decided by {by}: before it, all could still end well; after it, nothing can."]
     if critical.pair:
         a, b = (recorder.steps[i] for i in critical.pair)
         about = critical.about

@@ -9,9 +9,8 @@ from typing import Any, Final, NamedTuple
 from procession.explorer.properties import PROPERTIES
 from procession.explorer.report import failure_text
 from procession.explorer.search import search
-from procession.explorer.subject import MEMORY, Outcome, Run, Subject
+from procession.explorer.subject import BYTES, Outcome, Run, Subject
 from procession.explorer.token import Token
-from procession.hw.chooser import Recorded
 from procession.labs.patch import Patch, patched
 
 __all__ = ("RIGHT", "USER", "WRONG", "Finding", "Lab", "Program")
@@ -62,7 +61,7 @@ class Lab(NamedTuple):
     mutation: tuple[Patch, ...] = ()
     points: tuple[Patch, ...] = ()
     programs: Mapping[str, Program] = {}
-    memory: int = MEMORY
+    memory: int = BYTES
 
     @contextmanager
     def kernel(self, *, broken: bool) -> Iterator[None]:
@@ -104,7 +103,7 @@ class Lab(NamedTuple):
         choices = Token.parse(token).choices
         with self.kernel(broken=broken):
             subject = self._subject()
-            outcome, _ = subject.end_of(subject.machine(Recorded(choices, explores=True)))
+            outcome, _ = subject.end_of(subject.machine(subject.recorded(choices)))
         assert outcome is not None
         return outcome
 
