@@ -111,8 +111,8 @@ def dpor(subject: Subject, without: frozenset[str] = frozenset()) -> Iterator[Ru
             for thing, how in step.touched.items():
                 point.touched[thing] = point.touched.get(thing, 0) | how
         for i, j, initials in races(steps, fresh):
-            # The init that waits for the program is last whatever is tried.
-            if steps[j].nr != 1 or subject.as_init:
+            # The init that waits for the program is last whatever is tried, once that has ended.
+            if steps[j].nr != 1 or 1 in path[i].enabled:
                 _add(path[i], initials, steps[j].nr)
         yield run
         if not _advance(path):

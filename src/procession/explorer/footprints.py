@@ -98,6 +98,8 @@ class Footprints:
         if step.nr == TIME_PASSES:
             self.touch(("timers",), WRITES)
         if task is None or task.mm is None:
+            if step.nr == 1 and task is not None:
+                self.looks_at_children(task)  # the init that waits for the program
             return
         # A signal that comes before or after any call of a program is seen in another place.
         self.touch(("pending", task.tgid), READS)

@@ -107,6 +107,7 @@ class Recorder(Provider):
         self.barrier = False
         self.node = -1
         self.survivors: list[Survivor] | None = None
+        self.ended = 1 << 62  # the step with which init goes on behind the end of the program
         self.k: Kernel | None = None
         self.footprints: Footprints | None = None
 
@@ -210,6 +211,7 @@ class Recorder(Provider):
         leader = _task(k, program.nr)
         if leader is not None and not leader.exit_state:
             return
+        self.ended = len(self.steps) - 1
         self.survivors = [
             Survivor(p)
             for p in k.tasks

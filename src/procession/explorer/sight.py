@@ -95,9 +95,9 @@ class Looker:
         touches: dict[int, dict[Object, int]] = {}
         nodes: tuple[Node, ...] = ()
         if job is not None and job.sample is None:
-            for step in steps:
-                if step.nr == 1 and not self.subject.as_init:
-                    continue  # the init that waits for the program: it is last whatever is tried
+            for index, step in enumerate(steps):
+                if step.nr == 1 and index >= run.recorder.ended and not self.subject.as_init:
+                    continue  # the init that waits for the program: it is last whatever is tried, once that has ended
                 by = touches.setdefault(step.nr, {})
                 for thing, how in step.touched.items():
                     by[thing] = by.get(thing, 0) | how

@@ -169,17 +169,21 @@ def _due(cfs: CfsRq) -> Task:
 def _candidates_by_number(tasks: list[Task], first: Task) -> list[Task]:
     """Return first, and the others by number: an order that does not depend on how they came to be there.
 
-    The init that waits for the program is none while there are others: what it ends shall have come to its own end.
+    The init that waits for the program is none once that has ended, while there are others: what it ends then shall
+    have come to its own end. Before, it reaps whom the program has left to it.
     """
-    rest = sorted((p for p in tasks if p is not first), key=_number)
-    if not rest:
-        return [first]
+    candidates = [first, *sorted((p for p in tasks if p is not first), key=_number)]
+    if len(candidates) == 1:
+        return candidates
     program = first.kernel.init_program
-    if program is None or program.as_init:
-        return [first, *rest]
-    if first.pid == 1:
-        return rest
-    return [first, *(p for p in rest if p.pid != 1)]
+    if program is None or program.as_init or _lives(first.kernel, program.nr):
+        return candidates
+    return [p for p in candidates if p.pid != 1]
+
+
+def _lives(k: Kernel, nr: int) -> bool:
+    pid = k.init_pid_ns.pids.get(nr)
+    return pid is not None and any(not p.exit_state for p in pid.tasks[0] or ())
 
 
 def _number(p: Task) -> int:
