@@ -1,7 +1,7 @@
 """Programs with a race each, explored: `python -m fuzz.explored [NAME]…`.
 
 Of each case of tests/explored the broken program's fault has to be found, and the mended one to be right in all orders
-within two deviations; the same for the Python programs of tests/explored/mistakes, and for the shells in the lab.
+within two deviations; the same for the shells in the lab.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from functools import partial
-import importlib
 import json
 from pathlib import Path
 import subprocess
@@ -23,7 +22,7 @@ from procession import explore
 from procession.explorer import Outcome, Report
 from procession.grading import FAILED, Grade, grade
 
-__all__ = ("BROKEN_SHELLS", "Case", "cases", "compile_case", "failures", "mistakes", "run")
+__all__ = ("BROKEN_SHELLS", "Case", "cases", "compile_case", "failures", "run")
 
 EXPLORED = Path(__file__).resolve().parents[1] / "tests" / "explored"
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "HOME": "/"}
@@ -87,11 +86,6 @@ def cases() -> list[Case]:
     return found
 
 
-def mistakes() -> list[str]:
-    """Return the names of the Python programs."""
-    return sorted(path.stem for path in (EXPLORED / "mistakes").glob("[a-z]*.py"))
-
-
 def compile_case(source: str, flags: tuple[str, ...], target: Path) -> str:
     """Compile a C file of tests/explored; returns the program's path."""
     subprocess.run([*COMPILER, *flags, str(EXPLORED / source), "-o", str(target)], check=True)  # noqa: S603
@@ -137,23 +131,6 @@ def _told(report: Report) -> str:
     return f"{report.schedules} schedules, {'all' if report.complete else 'not all'}, {said or 'nothing found'}"
 
 
-def mistake_failures(name: str, deviations: int = 2) -> Iterator[str]:
-    """Explore both programs of a mistake; returns what is not as it should be."""
-    mistake = importlib.import_module(f"tests.explored.mistakes.{name}")
-
-    def end(outcome: Outcome) -> tuple[Any, str]:
-        return (outcome.number if outcome.how == "exit" else outcome.how), outcome.stdout.decode()
-
-    def allows(outcome: Outcome) -> bool:
-        return end(outcome) in mistake.GOOD
-
-    report = explore(mistake.broken, deviations=deviations, expect=allows)
-    yield from _lack(name, report, shown=bool({end(one.outcome) for one in report.failures} & mistake.BAD))
-    report = explore(mistake.fixed, deviations=deviations, expect=allows, first=True)
-    if report.exit_status != 0:
-        yield f"{name}, mended: {_told(report)}"
-
-
 def shell(build: Callable[[str, tuple[str, ...]], str], mistake: str, deviations: int, *traces: str) -> Grade:
     """Grade a shell; mistake: which is compiled in, empty for none."""
     program = build("shells/tsh.c", (f"-D{mistake}",) if mistake else ())
@@ -182,7 +159,6 @@ def run(count: int, seed: int = 0) -> Tried:
 
         todo: list[Callable[[], Iterator[str]]] = [
             *(partial(failures, case, build) for case in cases()),
-            *(partial(mistake_failures, name) for name in mistakes()),
             partial(shell_failures, build),
         ]
         start = seed % len(todo)
@@ -207,7 +183,6 @@ def main() -> int:
             return compile_case(source, flags, Path(directory, Path(source).stem + "".join(flags)))
 
         todo = {case.name: partial(failures, case, build, options.deviations) for case in cases()}
-        todo |= {name: partial(mistake_failures, name, options.deviations) for name in mistakes()}
         for name, one in todo.items():
             if options.names and name not in options.names:
                 continue
