@@ -140,7 +140,7 @@ def prepared(
     """Return a search that explore() with these arguments would run; raises TypeError, ValueError as that does."""
     check_flags(exhaustive=exhaustive, first=first, as_init=as_init, check=check)
     _check_limits(deviations, max_steps, schedules, seconds)
-    _check_jobs(jobs, executor, exhaustive=exhaustive)
+    check_range("jobs", jobs, 0, MAX_JOBS)
     _check_names(off)
     subject = Subject(
         program,
@@ -180,14 +180,6 @@ def _check_limits(deviations: int, max_steps: int, schedules: int | None, second
         check_range("schedules", schedules, 1, 1 << 60)
     if seconds is not None:
         check_kind("seconds", seconds, int, float)
-
-
-def _check_jobs(jobs: int, executor: Any, *, exhaustive: bool) -> None:
-    check_range("jobs", jobs, 0, MAX_JOBS)
-    if exhaustive and (jobs != 1 or executor is not None):
-        raise ValueError(
-            "exhaustive: one process does that, as each schedule decides which is next: no jobs, no executor"
-        )
 
 
 def _check_names(off: Collection[str]) -> None:
