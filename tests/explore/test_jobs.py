@@ -155,9 +155,10 @@ def test_goes_on_with_all_orders_from_a_checkpoint(tmp_path, monkeypatch, progra
         explore(program, checkpoint=file, properties=[models.no_ba])
 
 
-def test_nothing_of_the_tree_is_lost(tmp_path):
+def test_nothing_of_the_tree_is_lost(tmp_path, monkeypatch):
+    monkeypatch.setattr("procession.explorer.dpor.WAVE", 3)
     file = tmp_path / "state"
-    search = prepared(models.reaped, checkpoint=file, schedules=7, exhaustive=True)
+    search = prepared(models.reaped, checkpoint=file, schedules=8, exhaustive=True)
     search.run()
     again = prepared(models.reaped, checkpoint=file, exhaustive=True)
     again.checkpoint.resume()
