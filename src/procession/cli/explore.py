@@ -115,6 +115,22 @@ def explore(
             rich_help_panel=TOLD,
         ),
     ] = [],  # noqa: B006 -- as above
+    never: Annotated[
+        list[str],
+        typer.Option(
+            metavar="EVENTS",
+            help="What must not happen: 'A', 'A before B' (as long as no B has come), 'A then B'. May be repeated.",
+            rich_help_panel=TOLD,
+        ),
+    ] = [],  # noqa: B006 -- as above
+    always: Annotated[
+        list[str],
+        typer.Option(
+            metavar="EVENTS",
+            help="What has to happen: 'A', 'A before B' (each B), 'A then B' (each A). May be repeated.",
+            rich_help_panel=TOLD,
+        ),
+    ] = [],  # noqa: B006 -- as above
     off: Annotated[
         list[str], typer.Option(metavar="PROPERTY", help="Do not look for this; may be repeated.", rich_help_panel=TOLD)
     ] = [],  # noqa: B006 -- as above
@@ -133,6 +149,7 @@ def explore(
     """
     from procession.explorer import Diverged
     from procession.explorer import explore as search
+    from procession.explorer.queries import query
     from procession.include.linux.errno import LinuxError
 
     subject, args = _program(program)
@@ -148,6 +165,7 @@ def explore(
                 schedules=schedules,
                 seconds=seconds,
                 seed=seed,
+                properties=[*(query(one, wanted=False) for one in never), *(query(one, wanted=True) for one in always)],
                 off=off,
                 expect=expect or None,
                 first=first,

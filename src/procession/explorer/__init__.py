@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from procession.arguments import check_flags, check_kind, check_range
 from procession.explorer.properties import PROPERTIES, Property, Violation
+from procession.explorer.queries import Query, always, never
 from procession.explorer.recorder import Diverged
 from procession.explorer.search import Expectation, Failure, Found, Progress, Report, Search
 from procession.explorer.subject import Outcome, Program, Run, Subject
@@ -27,13 +28,16 @@ __all__ = (
     "Outcome",
     "Progress",
     "Property",
+    "Query",
     "Report",
     "Run",
     "Subject",
     "Token",
     "TokenError",
     "Violation",
+    "always",
     "explore",
+    "never",
     "prepared",
     "replay",
 )

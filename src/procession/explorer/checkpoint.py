@@ -19,6 +19,7 @@ from procession.explorer.bounded import Place
 from procession.explorer.frontier import Table, plain_nodes, plain_place, restored, written
 from procession.explorer.prefix import Prefix
 from procession.explorer.properties import Violation
+from procession.explorer.queries import Query
 from procession.explorer.steps import Object
 from procession.explorer.subject import Outcome
 
@@ -105,7 +106,7 @@ class Checkpoint:
             "exhaustive": search.exhaustive,
             "off": sorted(looker.off),
             "expect": tokens.program_name(expect) if callable(expect) else expect,
-            "properties": [tokens.program_name(one) for one in looker.own],
+            "properties": [one.text if isinstance(one, Query) else tokens.program_name(one) for one in looker.own],
         }
         plain: dict[str, Any] = json.loads(json.dumps(what))  # lists for tuples, as they come back
         return plain

@@ -46,6 +46,7 @@ KINDS: Final = (
     "locks",  # record locks and flock, by inode
     "memory",  # an address space that several threads share
     "name",  # what a name in any directory leads to
+    "order",  # of events, if a query asks for it
     "pending",  # signals that are pending and not blocked, by process
     "position",  # of a file that several descriptors share
     "random",  # what is left of the random bytes

@@ -35,12 +35,14 @@ class Failure:
     """Something that must not happen, and did.
 
     violation: what.  run: the run that shows it, shrunk.  token: brings it back.  deviations: from the default order.
+    looker: says what is wrong with other runs.
     """
 
-    __slots__ = ("deviations", "run", "subject", "token", "violation")
+    __slots__ = ("deviations", "looker", "run", "subject", "token", "violation")
 
-    def __init__(self, subject: Subject, violation: Violation, run: Run, token: str) -> None:
-        self.subject = subject
+    def __init__(self, looker: Looker, violation: Violation, run: Run, token: str) -> None:
+        self.looker = looker
+        self.subject = looker.subject
         self.violation = violation
         self.run = run
         self.token = token
@@ -292,7 +294,7 @@ class Search:
         """Have a failure in the report."""
         self.kinds.add((violation.name, _shape(violation.sentence)))
         token = str(tokens.make(self.subject, run.machine.chooser.record))
-        self.report.failures.append(Failure(self.subject, violation, run, token))
+        self.report.failures.append(Failure(self.looker, violation, run, token))
 
 
 def _shape(sentence: str) -> str:

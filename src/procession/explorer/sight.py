@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 from procession.explorer.prefix import Prefix
 from procession.explorer.properties import Property, Violation, violations
+from procession.explorer.queries import Query
 from procession.explorer.recorder import Strategy
 from procession.explorer.sampling import sample
 from procession.explorer.steps import Node, Object, Step, trace_class
@@ -81,6 +82,7 @@ class Looker:
         self.off = off
         self.expect = expect
         self.without = without
+        subject.queries = tuple(one for one in own if isinstance(one, Query))
 
     def run(self, job: Job) -> Run:
         """Run a schedule."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from procession.boot import Machine
+from procession.explorer.queries import Query
 from procession.explorer.recorder import Recorder, Redundant, Strategy, TooLong
 from procession.hw.chooser import Provider
 from procession.include.linux.bug import KernelBug, KernelPanic
@@ -86,6 +87,7 @@ class Subject:
         self.max_steps = max_steps
         self.programs = programs
         self.memory = memory
+        self.queries: tuple[Query, ...] = ()  # what events each run is to keep
 
     def machine(self, provider: Provider, **more: Any) -> Machine:
         """Return a machine that is about to run the program, with provider asked; more: what else it gets."""
@@ -108,7 +110,7 @@ class Subject:
         """Run the program once, with strategy to answer."""
         recorder = Recorder(strategy, without=without, max_steps=self.max_steps)
         machine = self.machine(recorder, **more)
-        recorder.attach(machine)
+        recorder.attach(machine, self.queries)
         outcome, detail = self.end_of(machine)
         return Run(recorder, machine, outcome, detail)
 
