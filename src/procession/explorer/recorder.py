@@ -240,10 +240,12 @@ class Recorder(Provider):
         """Note what an event says of what the step touches."""
         match e.event:
             case "signal_generate":
+                self.steps[-1].sent.append((e.sig, e.pid))
                 t = _task(k, e.pid)
                 if t is not None:
                     fp.signal(e.sig, t)
             case "signal_deliver":
+                self.steps[-1].took.append((e.sig, e.sa_handler))
                 fp.delivered(k.current)
             case "sched_process_exit":
                 fp.dies(k.current)
