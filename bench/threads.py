@@ -90,7 +90,8 @@ def theirs(name: str) -> tuple[int, float]:
 def ours(name: str) -> tuple[int, float]:
     """Explore the model of processes: schedules, CPU seconds."""
     began = time.process_time()
-    runs = takewhile(lambda _: time.process_time() - began < 20, dpor(Subject(import_module(f"bench.models.{name}").main)))
+    subject = Subject(import_module(f"bench.models.{name}").main)
+    runs = takewhile(lambda _: time.process_time() - began < 20, dpor(subject))
     count = sum(1 for _ in runs)
     return count, time.process_time() - began
 

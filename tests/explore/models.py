@@ -48,6 +48,16 @@ async def three(linux: Any) -> int:
     return 0
 
 
+async def reaped(linux: Any) -> int:
+    """Run as an ordinary program: whoever of two zombies is reaped is asked in the midst of a step."""
+    for n in range(2):
+        if not await linux.fork():
+            await linux.exit(n)
+    await linux.sched_yield()
+    await linux.print((await linux.waitpid(-1))[1] >> 8, (await linux.waitpid(-1))[1] >> 8)
+    return 0
+
+
 async def dies_once(linux: Any) -> int:
     """As two_writers(), but the worker that is the first to run it loses its life."""
     mark = Path(os.environ[KILLED])

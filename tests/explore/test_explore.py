@@ -134,6 +134,53 @@ def test_a_lost_wakeup_is_found_explained_and_brought_back():
         replay(failure.token, loses_its_wakeup)
 
 
+async def tells_its_children(linux):
+    async def handler(sig):
+        await linux.kill(await linux.getppid(), linux.SIGUSR2)
+
+    await linux.signal(linux.SIGUSR1, handler)
+    await linux.sigprocmask(linux.SIG_BLOCK, {linux.SIGUSR2})
+    children = []
+    for _ in range(2):
+        pid = await linux.fork()
+        if not pid:
+            while True:
+                try:
+                    await linux.pause()
+                except InterruptedError:
+                    pass
+        children.append(pid)
+    await linux.sleep(1)
+    await linux.kill(children[0], linux.SIGUSR1)
+    await linux.sigwaitinfo({linux.SIGUSR2})
+    await linux.kill(children[1], linux.SIGSTOP)
+    await linux.waitpid(children[1], linux.WUNTRACED)
+    for pid in children:
+        await linux.kill(pid, linux.SIGTERM)
+    await linux.kill(children[1], linux.SIGCONT)
+    for pid in children:
+        await linux.waitpid(pid)
+
+
+def test_signals_are_drawn_from_who_sends_them_to_who_takes_them():
+    (failure,) = explore(tells_its_children, deviations=0, expect="exit 1").failures
+    lines = str(failure).splitlines()
+
+    assert len(lines) <= 40
+    column = lines[3].index("P.1"), lines[3].index("P.2")
+
+    def line(text, at=0):
+        return next(n for n, one in enumerate(lines) if one[at:].startswith(text) and not one[3:at].strip(" ─SIGUR12"))
+
+    sent = line("kill(18, 10) = 0 SIGUSR1▶", 3)
+    handled = line("SIGUSR1 → its handler", column[0])
+    answered = line("◀─────── SIGUSR2 ──────── kill(17, 12) = 0", 3)
+    assert sent < handled < answered
+    assert line("kill(19, 19) = 0 ──────────── SIGSTOP ────────────▶", 3)
+    assert line("SIGSTOP → stops", column[1]) < line("SIGTERM → dies", column[1])
+    assert line("SIGTERM → dies", column[0])
+
+
 def test_the_report_says_the_same_as_json():
     report = explore(loses_its_wakeup)
     told = json.loads(json.dumps(report.json()))

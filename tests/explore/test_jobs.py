@@ -14,6 +14,7 @@ from tests.explore import models
 
 from procession import explore
 from procession.explorer import jobs, prepared
+from procession.explorer.frontier import written
 
 EXPLORE = [sys.executable, "-m", "procession", "explore"]
 
@@ -32,6 +33,19 @@ def test_two_jobs_report_what_one_does(program):
     assert told(explore(program, jobs=2, **options)) == told(explore(program, **options))
 
 
+def test_two_jobs_report_what_one_does_of_all_orders(monkeypatch):
+    options = {"exhaustive": True, "properties": [models.no_ba]}
+    alone = told(explore(models.two_writers, **options))
+    assert alone[0]["complete"]
+    assert told(explore(models.two_writers, jobs=2, **options)) == alone
+    monkeypatch.setattr(jobs, "MOST", 3)
+    monkeypatch.setattr(jobs, "SLICE", 0.0)
+    with ThreadPoolExecutor(3) as pool:
+        assert told(explore(models.two_writers, executor=pool, jobs=3, **options)) == alone
+        part = told(explore(models.two_writers, executor=pool, schedules=11, **options))
+        assert part == told(explore(models.two_writers, schedules=11, **options))
+
+
 def test_samples_and_levels_in_batches(monkeypatch):
     """With schedules at random in the midst, in small batches, by threads of this process; and where it stops."""
     monkeypatch.setattr("procession.explorer.search.SAMPLES", 7)
@@ -45,12 +59,13 @@ def test_samples_and_levels_in_batches(monkeypatch):
             assert part == told(explore(models.two_writers, **options))
 
 
-def test_a_killed_worker_is_replaced(tmp_path, monkeypatch):
+@pytest.mark.parametrize("exhaustive", [False, True], ids=["bounded", "exhaustive"])
+def test_a_killed_worker_is_replaced(tmp_path, monkeypatch, exhaustive):
     monkeypatch.setenv(models.KILLED, str(tmp_path / "killed"))
     monkeypatch.setenv(models.KILLED + "_NOT", str(os.getpid()))
-    report = explore(models.dies_once, jobs=2)
+    report = explore(models.dies_once, jobs=2, exhaustive=exhaustive)
     assert (tmp_path / "killed").exists()
-    plain = explore(models.two_writers)
+    plain = explore(models.two_writers, exhaustive=exhaustive)
     assert (report.schedules, report.classes, report.complete) == (plain.schedules, plain.classes, True)
     assert report.counts == plain.counts
 
@@ -79,10 +94,6 @@ def test_what_other_processes_cannot_find():
         explore(main, jobs=2)
     with pytest.raises(TypeError, match=r"executor: one of concurrent.futures or a client"):
         explore(models.three, executor=3)
-    with pytest.raises(ValueError, match="exhaustive: one process does that"):
-        explore(models.three, jobs=2, exhaustive=True)
-    with pytest.raises(ValueError, match="checkpoint: a search of all orders"):
-        explore(models.three, checkpoint="x", exhaustive=True)
 
 
 def test_cluster_loses_a_worker(tmp_path, monkeypatch):
@@ -121,6 +132,38 @@ def test_goes_on_from_a_checkpoint(tmp_path, monkeypatch):
     assert told(part) == told(whole)
     assert told(explore(models.two_writers, checkpoint=file, **options)) == told(whole)  # nothing left to do
     assert not list(tmp_path.glob("*.new"))
+
+
+@pytest.mark.parametrize("program", [models.two_writers, models.reaped])
+def test_goes_on_with_all_orders_from_a_checkpoint(tmp_path, monkeypatch, program):
+    """In waves of a few: in the midst of one, and between two of them."""
+    monkeypatch.setattr("procession.explorer.dpor.WAVE", 5)
+    options = {"exhaustive": True, "properties": [models.no_ba]}
+    whole = explore(program, **options)
+    file = tmp_path / "state"
+    at = 0
+    while True:
+        at += 4
+        part = explore(program, checkpoint=file, schedules=at, **options)
+        if part.complete:
+            break
+        assert part.schedules == at
+    assert told(part) == told(whole)
+    assert at > 8
+    assert told(explore(program, checkpoint=file, **options)) == told(whole)
+    with pytest.raises(ValueError, match=r"of another search: exhaustive was True, and is False$"):
+        explore(program, checkpoint=file, properties=[models.no_ba])
+
+
+def test_nothing_of_the_tree_is_lost(tmp_path, monkeypatch):
+    monkeypatch.setattr("procession.explorer.dpor.WAVE", 3)
+    file = tmp_path / "state"
+    search = prepared(models.reaped, checkpoint=file, schedules=8, exhaustive=True)
+    search.run()
+    again = prepared(models.reaped, checkpoint=file, exhaustive=True)
+    again.checkpoint.resume()
+    assert written(again.orders) == written(search.orders)
+    assert all(written(again.orders).values())
 
 
 def frontier(search):

@@ -133,6 +133,22 @@ def explore(
             rich_help_panel=TOLD,
         ),
     ] = [],  # noqa: B006 -- as above
+    never: Annotated[
+        list[str],
+        typer.Option(
+            metavar="EVENTS",
+            help="What must not happen: 'A', 'A before B' (as long as no B has come), 'A then B'. May be repeated.",
+            rich_help_panel=TOLD,
+        ),
+    ] = [],  # noqa: B006 -- as above
+    always: Annotated[
+        list[str],
+        typer.Option(
+            metavar="EVENTS",
+            help="What has to happen: 'A', 'A before B' (each B), 'A then B' (each A). May be repeated.",
+            rich_help_panel=TOLD,
+        ),
+    ] = [],  # noqa: B006 -- as above
     off: Annotated[
         list[str], typer.Option(metavar="PROPERTY", help="Do not look for this; may be repeated.", rich_help_panel=TOLD)
     ] = [],  # noqa: B006 -- as above
@@ -174,19 +190,28 @@ def explore(
             "jobs": jobs,
             "checkpoint": checkpoint,
         },
+        ((False, never), (True, always)),
         json,
     )
 
 
-def _search(subject: Program, args: tuple[str, ...], options: dict[str, Any], json: Path | None) -> NoReturn:
-    """Explore, and tell; options: explore()'s."""
+def _search(
+    subject: Program,
+    args: tuple[str, ...],
+    options: dict[str, Any],
+    queries: tuple[tuple[bool, list[str]], ...],
+    json: Path | None,
+) -> NoReturn:
+    """Explore, and tell; options: explore()'s.  queries: what must not happen, and what has to."""
     from procession.explorer import Diverged
     from procession.explorer import explore as search
+    from procession.explorer.queries import query
     from procession.include.linux.errno import LinuxError
 
     try:
         with _progress() as tell:
-            report = search(subject, *args, progress=tell, **options)
+            properties = [query(one, wanted=wanted) for wanted, texts in queries for one in texts]
+            report = search(subject, *args, progress=tell, properties=properties, **options)
     except (ValueError, TypeError, Diverged) as error:
         fail(str(error), 2)
     except LinuxError as error:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from procession.arguments import check_flags, check_kind, check_range
 from procession.explorer.properties import PROPERTIES, Property, Violation
+from procession.explorer.queries import Query, always, never
 from procession.explorer.recorder import Diverged
 from procession.explorer.search import Expectation, Failure, Found, Progress, Report, Search
 from procession.explorer.subject import Outcome, Program, Run, Subject
@@ -29,13 +30,16 @@ __all__ = (
     "Outcome",
     "Progress",
     "Property",
+    "Query",
     "Report",
     "Run",
     "Subject",
     "Token",
     "TokenError",
     "Violation",
+    "always",
     "explore",
+    "never",
     "prepared",
     "replay",
 )
@@ -152,7 +156,7 @@ def prepared(
     check_flags(exhaustive=exhaustive, first=first, as_init=as_init, check=check)
     _check_limits(deviations, max_steps, schedules, seconds)
     _check_faults(faults, fault_kinds, exhaustive=exhaustive)
-    _check_jobs(jobs, executor, exhaustive=exhaustive)
+    check_range("jobs", jobs, 0, MAX_JOBS)
     _check_names(off)
     subject = Subject(
         program,
@@ -207,14 +211,6 @@ def _check_faults(faults: int, kinds: Collection[str], *, exhaustive: bool) -> N
         raise ValueError("fault_kinds: none, of which there shall be some")
     if faults and exhaustive and INSTRUCTION in kinds:
         raise ValueError("fault_kinds: instruction goes with deviations only: all instructions are too many")
-
-
-def _check_jobs(jobs: int, executor: Any, *, exhaustive: bool) -> None:
-    check_range("jobs", jobs, 0, MAX_JOBS)
-    if exhaustive and (jobs != 1 or executor is not None):
-        raise ValueError(
-            "exhaustive: one process does that, as each schedule decides which is next: no jobs, no executor"
-        )
 
 
 def _check_names(off: Collection[str]) -> None:

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from procession.explorer import token as tokens
 from procession.explorer.bounded import Place
+from procession.explorer.frontier import Table, plain_nodes, plain_place, restored, written
 from procession.explorer.prefix import Prefix
 from procession.explorer.properties import Violation
-from procession.explorer.steps import Node, Object
+from procession.explorer.queries import Query
+from procession.explorer.steps import Object
 from procession.explorer.subject import Outcome
 
 if TYPE_CHECKING:
@@ -32,11 +34,9 @@ SHARE: Final = 20  # and at least so many times what writing takes
 
 
 class Checkpoint:
-    """The file of a search. Raises ValueError if the search has no frontier that could be written down."""
+    """The file of a search."""
 
     def __init__(self, search: Search, file: Path) -> None:
-        if search.exhaustive:
-            raise ValueError("checkpoint: a search of all orders cannot be written down; deviations=N can")
         self.search = search
         self.file = file
         self.due = time.monotonic() + EVERY
@@ -105,9 +105,10 @@ class Checkpoint:
             "fault kinds": sorted(subject.optional),
             "programs": {path: tokens.program_name(one) for path, one in sorted(programs.items())},
             "deviations": search.deviations,
+            "exhaustive": search.exhaustive,
             "off": sorted(looker.off),
             "expect": tokens.program_name(expect) if callable(expect) else expect,
-            "properties": [tokens.program_name(one) for one in looker.own],
+            "properties": [one.text if isinstance(one, Query) else tokens.program_name(one) for one in looker.own],
         }
         plain: dict[str, Any] = json.loads(json.dumps(what))  # lists for tuples, as they come back
         return plain
@@ -116,11 +117,17 @@ class Checkpoint:
 
     def _state(self) -> dict[str, Any]:
         search, report, bounded = self.search, self.search.report, self.search.bounded
-        objects = _Table()
-        runs = _Table()
-        waiting = [[_place(runs, one) for one in places] for places in bounded.waiting]
+        objects = Table()
+        runs = Table()
+        waiting = [[plain_place(runs, one) for one in places] for places in bounded.waiting]
         skipped = [
-            [level, [[*_place(runs, one), [objects.index(thing, thing) for thing in things]] for one, things in places]]
+            [
+                level,
+                [
+                    [*plain_place(runs, one), [objects.index(thing, thing) for thing in things]]
+                    for one, things in places
+                ],
+            ]
             for level, places in bounded.skipped.items()
         ]
         shared = bounded.shared
@@ -130,11 +137,13 @@ class Checkpoint:
             "search": self._what(),
             "seconds": search.before + time.monotonic() - search.began,
             "schedules": report.schedules,
+            "redundant": report.redundant,
             "complete": report.complete,
             "classes": sorted(report.seen),
             "outcomes": [[_outcome(one), count, *report.first[one]] for one, count in report.counts.items()],
             "failures": [[list(one.violation), one.run.recorder.nodes, one.token] for one in report.failures],
             "samples": [search.sampled, search.sample_steps],
+            "orders": written(search.orders) if search.exhaustive else None,
             "frontier": {
                 "begun": bounded.begun,
                 "level": bounded.level,
@@ -153,6 +162,7 @@ class Checkpoint:
         search, report, bounded = self.search, self.search.report, self.search.bounded
         search.before = float(state["seconds"])
         report.schedules = int(state["schedules"])
+        report.redundant = int(state["redundant"])
         report.complete = bool(state["complete"])
         report.seen = set(state["classes"])
         for (how, number, out, err), count, deviations, token in state["outcomes"]:
@@ -160,9 +170,11 @@ class Checkpoint:
             report.counts[outcome] = count
             report.first[outcome] = (deviations, token)
         search.sampled, search.sample_steps = state["samples"]
+        if search.exhaustive:
+            restored(search.orders, state["orders"])
         frontier = state["frontier"]
         things: list[Object] = [literal_eval(text) for text in frontier["objects"]]
-        runs = [_nodes(run) for run in frontier["runs"]]
+        runs = [plain_nodes(run) for run in frontier["runs"]]
         bounded.begun = frontier["begun"]
         bounded.level = frontier["level"]
         bounded.waiting = [[Place(runs[run], *at) for run, *at in places] for places in frontier["waiting"]]
@@ -176,33 +188,8 @@ class Checkpoint:
         bounded.shared.objects = {things[n] for n in frontier["shared"]}
         bounded.shared.touched = {things[n]: dict(by) for n, by in frontier["touched"]}
         for violation, nodes, _ in state["failures"]:
-            run = search.subject.run(Prefix(_nodes(nodes), footprints=True))
+            run = search.subject.run(Prefix(plain_nodes(nodes), footprints=True))
             search.keep(run, Violation(*violation))
-
-
-class _Table:
-    """Things that are told apart by a key, each once, and their indices."""
-
-    def __init__(self) -> None:
-        self.things: list[Any] = []
-        self._indices: dict[Any, int] = {}
-
-    def index(self, key: Any, thing: Any) -> int:
-        """Return the index of a thing, which is added if it is new."""
-        index = self._indices.get(key)
-        if index is None:
-            index = self._indices[key] = len(self.things)
-            self.things.append(thing)
-        return index
-
-
-def _place(runs: _Table, place: Place) -> list[int]:
-    # Places of one run share the list of its questions.
-    return [runs.index(id(place.nodes), place.nodes), place.number, place.answer]
-
-
-def _nodes(plain: list[Any]) -> tuple[Node, ...]:
-    return tuple(Node(kind, tuple(candidates), answer, step) for kind, candidates, answer, step in plain)
 
 
 def _outcome(outcome: Outcome) -> list[Any]:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from procession.explorer.chains import chains
 from procession.explorer.prefix import Prefix
-from procession.explorer.properties import violations
 from procession.explorer.steps import Node, Object, Step, shared_object
 from procession.explorer.subject import Run
 
@@ -59,7 +58,7 @@ def find_critical(failure: Failure) -> Critical | None:
 def _ends_well(failure: Failure, run: Run) -> bool:
     if failure.violation.name == "outcome":
         return run.outcome != failure.outcome
-    return not any(one.name == failure.violation.name for one in violations(run, (), frozenset()))
+    return not any(one.name == failure.violation.name for one in failure.looker.wrong(run))
 
 
 def _decided(failure: Failure, good: Run, node: Node) -> Critical:

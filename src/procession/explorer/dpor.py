@@ -1,281 +1,236 @@
-"""Every class of schedules that differ in what can be seen, once each: source sets and sleep sets.
+"""Every class of schedules that differ in what can be seen, once each: wakeup trees and sleep sets.
 
 Two schedules are of one class if they differ only in the order of steps that could change places. Of each class one is
 run, and where it shows that two steps conflict, and nothing between them says that they had to come in this order, the
-other order is run as well. Abdulla, Aronis, Jonsson, Sagonas: Optimal Dynamic Partial Order Reduction (POPL 2014),
-algorithm 1.
+other order is run as well. Abdulla, Aronis, Jonsson, Sagonas: Source Sets: A Foundation for Optimal Dynamic Partial
+Order Reduction (JACM 2017), algorithm 2.
+
+Theirs goes through the tree of all runs depth first. Here so many branches at a time are given out, the first of them
+in that order, so that several can run them; how many depends on nobody, and so the search is the same whoever runs
+them. What a branch leads to is complete in itself, whatever is known of the others; so a race whose other order begins
+with a branch that was given out needs nothing more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from heapq import heappop, heappush
+from typing import Final
 
-from procession.explorer.prefix import check_question
-from procession.explorer.recorder import Recorder, Redundant, Strategy
-from procession.explorer.steps import ADDS, EVERYTHING, READS, Node, Object, Step, shared_object
+from procession.explorer.bounded import Place
+from procession.explorer.sight import Job
+from procession.explorer.steps import Node
 from procession.explorer.subject import Run, Subject
-from procession.hw.chooser import OF_STEPS, TIME_PASSES
+from procession.explorer.wakeup import Branch, Event, Grown, Point, Sleepers, Wanted, grown, joined, sleepers
+from procession.hw.chooser import OF_STEPS
 
-__all__ = ("HappensBefore", "dpor", "races")
+__all__ = ("WAVE", "Exhaustive", "Point", "Turn", "dpor")
 
-Touched = dict[Object, int]
+WAVE: Final = 64  # schedules that are given out before the first of them is looked at
 
 
-class Point:
-    """Where a step begins.
+class Turn:
+    """A schedule that is to be run: a branch of a point, which is None for the first of all.
 
-    enabled: the threads that could take it, the default first.  nr: the one that did.  backtrack: those that have to be
-    tried here.  sleep: those whose next step was tried in the same place before, with what it touched: to try it again
-    would be to run the same class again.  data: the questions in the midst of the step.  touched: by the step, whatever
-    was answered to them.
+    place: the question that leads to the branch, or one in the midst of its step that is answered in another way.
     """
 
-    __slots__ = ("backtrack", "data", "enabled", "nr", "sleep", "touched")
+    __slots__ = ("ordinal", "place", "point")
 
-    def __init__(self, enabled: tuple[int, ...], nr: int, sleep: dict[int, Touched]) -> None:
-        self.enabled = enabled
-        self.nr = nr
-        # Time never has to pass, so that no race ever asks for it: it is tried wherever it may.
-        self.backtrack = {nr, TIME_PASSES} if TIME_PASSES in enabled else {nr}
-        self.sleep = sleep
-        self.data: list[Node] = []
-        self.touched: Touched = {}
+    def __init__(self, point: Point | None, ordinal: int, place: Place | None) -> None:
+        self.point = point
+        self.ordinal = ordinal
+        self.place = place
 
+    def inside(self) -> bool:
+        """Whether it differs from another one by an answer in the midst of a step."""
+        return self.place is not None and self.place.nodes[self.place.number].kind not in OF_STEPS
 
-class _Dpor(Strategy):
-    """Follows a path, and then goes on with whoever does not sleep."""
-
-    def __init__(self, path: Sequence[Point]) -> None:
-        self.path = list(path)
-        self.length = len(path)
-        self.data = 0  # how many questions in the midst of this step there were
-
-    def _sleep(self, recorder: Recorder, index: int) -> dict[int, Touched]:
-        """Return who sleeps where step index begins; the step before is complete."""
-        if not index:
+    def sleep(self) -> Sleepers:
+        """Return who sleeps where the branch is: whoever was tried before, too."""
+        point = self.point
+        if point is None:
             return {}
-        before = self.path[index - 1]
-        step = recorder.steps[index - 1]
-        return {
-            nr: touched
-            for nr, touched in before.sleep.items()
-            if nr != step.nr and not step.barrier and shared_object(step.touched, touched) is None
-        }
+        sleep = dict(point.sleep)
+        for branch in point.branches[: self.ordinal]:
+            sleep[branch.event.nr] = branch.touched
+        return sleep
 
-    def pick(self, recorder: Recorder, kind: str, candidates: Sequence[int]) -> int:
-        if kind not in OF_STEPS:
-            return self._pick_data(recorder, kind, candidates)
-        index = len(recorder.steps)
-        if index < self.length:
-            point = self.path[index]
-            check_question(Node(kind, point.enabled, 0, index), len(recorder.nodes), kind, candidates)
-            return candidates.index(point.nr)
-        sleep = self._sleep(recorder, index)
-        for answer, nr in enumerate(candidates):
-            if nr not in sleep:
-                self.path.append(Point(tuple(candidates), nr, sleep))
-                return answer
-        raise Redundant
+    def job(self) -> Job:
+        """Return what a worker has to know."""
+        point, place = self.point, self.place
+        if point is None or place is None:
+            return Job(wanted=Wanted(-1, {}, ()))
+        steps = () if self.inside() else tuple((one.nr, one.answers) for one in point.branches[self.ordinal].first())
+        return Job(place.prefix(), wanted=Wanted(point.index, self.sleep(), steps))
 
-    def begins(self, recorder: Recorder, nr: int) -> None:
-        index = len(recorder.steps)
-        self.data = 0
-        if index < len(self.path):
+
+class Exhaustive:
+    """The search.
+
+    heap: schedules to be run, by where they are in the tree.  wave: those that are given out.  serial: how many were
+    put on the heap.
+    """
+
+    def __init__(self) -> None:
+        self.heap: list[tuple[tuple[int, ...], int, Turn]] = []
+        self.wave: list[Turn] = [Turn(None, 0, None)]
+        self.serial = 0
+
+    @property
+    def left(self) -> int:
+        """How many schedules are known and still to be run."""
+        return len(self.heap) + len(self.wave)
+
+    def count(self) -> int:
+        """Return how many schedules are to be run now; 0 if all is done."""
+        if not self.wave:
+            while self.heap and len(self.wave) < WAVE:
+                turn = heappop(self.heap)[2]
+                self.wave.append(turn)
+                if turn.point is not None:
+                    turn.point.branches[turn.ordinal].begun = True
+        return len(self.wave)
+
+    def first(self) -> Point | None:
+        """Return the first of all points; None if nothing was run yet, or nothing is left to be run."""
+        turns = [*self.wave, *(turn for _, _, turn in self.heap[:1])]
+        line = _line(turns[0].point) if turns else []
+        return line[0] if line else None
+
+    def jobs(self) -> Iterator[Job]:
+        """Return these schedules."""
+        for turn in list(self.wave):
+            yield turn.job()
+
+    def took(self, found: Grown) -> None:
+        """Hear what was seen of the next one."""
+        turn = self.wave.pop(0)
+        line = _line(turn.point)
+        begin = len(line)
+        events = [point.event for point in line[1:] if point.event is not None]
+        events += found.events
+        changed = self._grow(turn, found, line)
+        for i, rest in found.races:
+            behind = turn.ordinal if i == begin - 1 else line[i + 1].ordinal if i + 1 < len(line) else 0
+            point = line[i].insert([events[k] for k in rest], behind)
+            if point is not None:
+                changed.append(point)
+        for point in (*changed, *line[begin:]):
+            self._release(point)
+        if not self.wave:
+            self._close()
+
+    def _grow(self, turn: Turn, found: Grown, line: list[Point]) -> list[Point]:
+        """Add the points of a run to its line; returns the one that it began at, if that was there before."""
+        nodes = found.nodes if turn.place is None else (*turn.place.prefix(), *found.nodes)
+        asked = len(nodes) - len(found.nodes)
+        sleep = turn.sleep()
+        events = list(found.events)
+        twigs: list[Branch] = []
+        point, ordinal = turn.point, turn.ordinal
+        event: Event | None = None
+        if point is not None:
+            event = events.pop(0)
+            branch = point.branches[ordinal]
+            if not turn.inside():
+                twigs, branch.twigs = branch.twigs, []
+                branch.event, branch.touched = event, {}
+            branch.touched = joined(branch.touched, event.touched)
+            branch.left -= 1
+            asked = self._inside(point, ordinal, nodes, asked)
+            sleep = sleepers(sleep, event)
+        changed = [] if point is None else [point]
+        for now in events:
+            question = nodes[asked] if asked < len(nodes) and nodes[asked].kind in OF_STEPS else None
+            if question is not None and question.step != len(line):
+                question = None
+            enabled = (now.nr,) if question is None else question.candidates
+            before, point = point, Point(point, ordinal, event, nodes, asked, enabled, sleep)
+            if before is not None and event is not None:
+                before.branches[ordinal].after[event.answers] = point
+            line.append(point)
+            ordinal, event = 0, now
+            twigs = point.begin(now, twigs)
+            asked = self._inside(point, 0, nodes, asked + (question is not None))
+            sleep = sleepers(sleep, now)
+        if turn.point is not None:
+            changed += self._late(turn.point.branches[turn.ordinal])
+        return changed
+
+    def _late(self, branch: Branch) -> list[Point]:
+        """Have be tried what came for a branch while it was out; returns the points that have new branches."""
+        late, branch.late = branch.late, []
+        changed = []
+        for rest in late:
+            less = branch.less(rest)
+            after = branch.after.get(branch.answers(rest))
+            if after is None:
+                branch.late.append(rest)
+            elif less is not None and (point := after.insert(less, 0)) is not None:
+                changed.append(point)
+        return changed
+
+    def _close(self) -> None:
+        """Forget what begins with a branch behind which nothing is left to be done, nor before it."""
+        if not self.heap:
             return
-        sleep = self._sleep(recorder, index)
-        if nr in sleep:
-            raise Redundant
-        self.path.append(Point((nr,), nr, sleep))
+        turn = self.heap[0][2]
+        ordinal, point = turn.ordinal, turn.point
+        while point is not None:
+            for branch in point.branches[:ordinal]:
+                if not branch.closed:
+                    branch.closed = True
+                    branch.after = {}
+            ordinal, point = point.ordinal, point.parent
 
-    def _pick_data(self, recorder: Recorder, kind: str, candidates: Sequence[int]) -> int:
-        point = self.path[len(recorder.steps) - 1]
-        number, self.data = self.data, self.data + 1
-        if number < len(point.data):
-            check_question(point.data[number], len(recorder.nodes), kind, candidates)
-            return point.data[number].answer
-        point.data.append(Node(kind, tuple(candidates), 0, len(recorder.steps)))
-        return 0
+    def _inside(self, point: Point, ordinal: int, nodes: tuple[Node, ...], asked: int) -> int:
+        """Have the other answers to the questions in the midst of a step be tried; returns where the next one's are."""
+        branch = point.branches[ordinal]
+        while asked < len(nodes) and nodes[asked].kind not in OF_STEPS:
+            node = nodes[asked]
+            for answer in range(len(node.candidates)):
+                if answer != node.answer:
+                    branch.left += 1
+                    self.push(Turn(point, ordinal, Place(nodes, asked, answer)))
+            asked += 1
+        return asked
+
+    def _release(self, point: Point) -> None:
+        """Have the next branch of a point be run, if all is known of those before it."""
+        for ordinal, branch in enumerate(point.branches):
+            if not branch.released:
+                branch.released = True
+                branch.left = 1
+                answer = point.enabled.index(branch.event.nr)
+                self.push(Turn(point, ordinal, Place(point.nodes, point.asked, answer)))
+                return
+            if branch.left:
+                return
+
+    def push(self, turn: Turn) -> None:
+        """Have a schedule be run."""
+        assert turn.point is not None
+        heappush(self.heap, ((*turn.point.path(), turn.ordinal), self.serial, turn))
+        self.serial += 1
+
+
+def _line(point: Point | None) -> list[Point]:
+    """Return the points up to this one."""
+    line = []
+    while point is not None:
+        line.append(point)
+        point = point.parent
+    line.reverse()
+    return line
 
 
 def dpor(subject: Subject, without: frozenset[str] = frozenset()) -> Iterator[Run]:
     """Run one schedule of each class, and now and then one that comes to nothing (outcome None)."""
-    path: list[Point] = []
-    fresh = 0  # the first step that was not there before
-    while True:
-        strategy = _Dpor(path)
-        run = subject.run(strategy, without=without)
-        path = strategy.path
-        steps = run.recorder.steps
-        del path[len(steps) :]
-        for point, step in zip(path[fresh:], steps[fresh:], strict=False):
-            for thing, how in step.touched.items():
-                point.touched[thing] = point.touched.get(thing, 0) | how
-        for i, j, initials in races(steps, fresh):
-            # The init that waits for the program is last whatever is tried, once that has ended.
-            if steps[j].nr != 1 or 1 in path[i].enabled:
-                _add(path[i], initials, steps[j].nr)
-        yield run
-        if not _advance(path):
-            return
-        fresh = len(path) - 1
-
-
-def _add(point: Point, initials: list[int], wanted: int) -> None:
-    """Have the other order of a race be tried, if nothing that is to be tried anyway shows it."""
-    possible = [nr for nr in initials if nr in point.enabled]
-    if not possible or any(nr in point.backtrack or nr in point.sleep for nr in initials):
-        return
-    point.backtrack.add(wanted if wanted in possible else possible[0])
-
-
-def _advance(path: list[Point]) -> bool:
-    """Turn a path into the next one; returns false if there is none."""
-    while path:
-        point = path[-1]
-        while point.data:
-            last = point.data[-1]
-            if last.answer < len(last.candidates) - 1:
-                point.data[-1] = Node(last.kind, last.candidates, last.answer + 1, last.step)
-                return True
-            point.data.pop()
-        point.sleep[point.nr] = point.touched
-        point.touched = {}
-        for nr in point.enabled:
-            if nr in point.backtrack and nr not in point.sleep:
-                point.nr = nr
-                return True
-        path.pop()
-    return False
-
-
-# What happened before what.
-
-Clock = dict[int, int]
-
-
-def _join(clock: Clock, other: Clock) -> None:
-    for nr, index in other.items():
-        if clock.get(nr, -1) < index:
-            clock[nr] = index
-
-
-class _Accesses:
-    """Who has accessed an object since it was last written, and who wrote it."""
-
-    __slots__ = ("adds", "reads", "write")
-
-    def __init__(self) -> None:
-        self.write = -1
-        self.reads: list[int] = []
-        self.adds: list[int] = []
-
-    def before(self, how: int) -> list[int]:
-        """Return the steps that one with this access has to stay behind."""
-        found = []
-        if how != READS:
-            found += self.reads
-        if how != ADDS:
-            found += self.adds
-        if (self.write >= 0 and not found) or self.write >= 0:
-            found.append(self.write)
-        return found
-
-    def note(self, index: int, how: int) -> None:
-        if how == READS:
-            self.reads.append(index)
-        elif how == ADDS:
-            self.adds.append(index)
-        else:
-            self.write = index
-            self.reads.clear()
-            self.adds.clear()
-
-
-class HappensBefore:
-    """Of each step, by thread, the last step that came before it for a reason (clocks), and its races."""
-
-    def __init__(self, steps: list[Step]) -> None:
-        self.steps = steps
-        self.clocks: list[Clock] = []
-        self.found: list[list[int]] = []  # of each step, those it races with
-        self.wakers: list[list[int]] = []  # of each step, those that let it be
-        self.objects: dict[Object, _Accesses] = {}
-        self.everything = -1  # the last step that could have touched anything
-        last: dict[int, int] = {}
-        waker: dict[int, list[int]] = {}
-        for index, step in enumerate(steps):
-            clock: Clock = {}
-            if step.nr in last:
-                _join(clock, self.clocks[last[step.nr]])
-            wakers = waker.pop(step.nr, [])
-            self.wakers.append(wakers)
-            if step.barrier:
-                for other in last.values():
-                    _join(clock, self.clocks[other])
-            rivals = set(wakers)
-            rivals.update(self._rivals(index, step))
-            self.found.append(self._race(step, clock, rivals))
-            clock[step.nr] = last[step.nr] = index
-            for nr in step.wakes:
-                waker.setdefault(nr, []).append(index)
-            self.clocks.append(clock)
-
-    def _rivals(self, index: int, step: Step) -> list[int]:
-        """Return the steps that this one conflicts with, and note what it touches itself."""
-        rivals = []
-        if self.everything >= 0 and step.touched:
-            rivals.append(self.everything)
-        if EVERYTHING in step.touched:
-            rivals += [i for i in range(self.everything + 1, index) if self.steps[i].touched]
-            self.everything = index
-        for thing, how in step.touched.items():
-            accesses = self.objects.get(thing)
-            if accesses is None:
-                accesses = self.objects[thing] = _Accesses()
-            else:
-                rivals += accesses.before(how)
-            accesses.note(index, how)
-        return rivals
-
-    def _race(self, step: Step, clock: Clock, rivals: set[int]) -> list[int]:
-        """Return those of the rivals that need not have come first, as nothing between says so; clock learns of all."""
-        races = []
-        for other in sorted(rivals, reverse=True):
-            nr = self.steps[other].nr
-            if other <= clock.get(nr, -1):
-                continue
-            if nr != step.nr:
-                races.append(other)
-            _join(clock, self.clocks[other])
-        return races
-
-    def before(self, i: int, j: int) -> bool:
-        """Whether step i had to come before step j."""
-        return self.clocks[j].get(self.steps[i].nr, -1) >= i
-
-
-def races(steps: list[Step], fresh: int) -> Iterator[tuple[int, int, list[int]]]:
-    """Return the races that end at step fresh or later: (i, j, the threads one of which has to be tried before i)."""
-    order = HappensBefore(steps)
-    for j in range(fresh, len(steps)):
-        for i in order.found[j]:
-            initials = _initials(steps, order, i, j)
-            # Who was woken by i can be there without it only if something else wakes him.
-            if i not in order.wakers[j] or steps[j].nr not in initials:
-                yield i, j, initials
-
-
-def _initials(steps: list[Step], order: HappensBefore, i: int, j: int) -> list[int]:
-    """Return who could begin what leads to j without i: the steps between that need not come behind i, and j."""
-    rest = [k for k in range(i + 1, j) if not order.before(i, k)]
-    rest.append(j)
-    initials: list[int] = []
-    seen: set[int] = set()
-    for position, k in enumerate(rest):
-        nr = steps[k].nr
-        if nr in seen:
-            continue
-        seen.add(nr)
-        if not any(order.before(other, k) for other in rest[:position]):
-            initials.append(nr)
-    return initials
+    search = Exhaustive()
+    while search.count():
+        for job in search.jobs():
+            assert job.wanted is not None
+            run = subject.run(job.strategy(), without=without)
+            search.took(grown(run, job.prefix, job.wanted.at, as_init=subject.as_init))
+            yield run

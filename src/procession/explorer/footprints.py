@@ -14,7 +14,7 @@ from procession.explorer.calls import CALLS, OPENS, file_of, inode_object
 from procession.explorer.steps import ADDS, EVERYTHING, READS, WRITES, Object, Step
 from procession.hw.chooser import TIME_PASSES, TIMER
 from procession.include.linux.fcntl import O_CREAT, O_TRUNC
-from procession.include.linux.fs import S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK
+from procession.include.linux.fs import FMODE_WRITE, S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK
 from procession.include.linux.sched import TASK_STOPPED_BIT, TASK_TRACED_BIT
 from procession.include.linux.signal import (
     SA_SIGINFO,
@@ -39,6 +39,7 @@ KINDS: Final = (
     "anonymous",  # eventfd, epoll, signalfd, timerfd: all files that have no inode of their own
     "blocked",  # signals that are pending and blocked, by process, and the mask
     "children",  # whose children there are, by parent
+    "ends",  # of pipes and sockets, and by how many processes each is kept open
     "everything",
     "groups",  # who is in which process group
     "ids",  # what of System V IPC there is
@@ -47,6 +48,7 @@ KINDS: Final = (
     "locks",  # record locks and flock, by inode
     "memory",  # an address space that several threads share
     "name",  # what a name in any directory leads to
+    "order",  # of events, if a query asks for it
     "pending",  # signals that are pending and not blocked, by process
     "position",  # of a file that several descriptors share
     "random",  # what is left of the random bytes
@@ -173,17 +175,23 @@ class Footprints:
         if file is not None:
             self.file(file, how, moves=moves)
 
-    def close(self, task: Task, fd: int) -> None:
-        """Note what closing a descriptor does, if it is the last one of its file."""
+    def close(self, task: Task, fd: int, closed: int = 1) -> None:
+        """Note what closing a descriptor, or so many of the same file, does if they are the last ones."""
         file = file_of(task, fd)
         if file is None:
             return
         inode = file.f_path.dentry.d_inode
         if inode.i_flock:
             self.touch(("locks", *inode_object(inode)[1:]), WRITES)
-        if file.f_count > 1 or self._alone(task, inode):
+        if self._alone(task, inode):
             return
+        left = file.f_count - closed
         mode = inode.i_mode & S_IFMT
+        if mode in (S_IFIFO, S_IFSOCK):
+            # Who is the last one depends on who has closed it before: the last but one decides that.
+            self.touch(("ends", *inode_object(inode)[1:], file.f_mode & FMODE_WRITE), WRITES if left < 2 else ADDS)
+        if left:
+            return
         if mode in (S_IFIFO, S_IFSOCK) or mode not in (S_IFREG, S_IFCHR) or type(file).__name__ == "TtyFile":
             self.file(file, WRITES)
 
@@ -246,9 +254,8 @@ class Footprints:
         """Note what the end of a thread does: files are closed, children go elsewhere, the parent hears of it."""
         files = p.files
         if files is not None and files.count == 1:
-            for fd, file in enumerate(files.fd):
-                if file is not None:
-                    self.close(p, fd)
+            for file in dict.fromkeys(file for file in files.fd if file is not None):
+                self.close(p, files.fd.index(file), files.fd.count(file))
         self.touch(("task", p.tgid), WRITES)
         self.touch(("stops",), READS)
         if p.children:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.explorer.footprints import Footprints
+from procession.explorer.queries import Query, Watch
 from procession.explorer.steps import Node, Object, Step
 from procession.hw.chooser import OF_STEPS, TIME_PASSES, Provider, RunEnded
 from procession.include.linux.errno import Errno
@@ -79,7 +80,7 @@ class Recorder(Provider):
 
     steps, nodes: what was done and asked so far.  names: of threads by ancestry: "P" the program, "P.2" its second
     child.  doing: the call that each thread is about to make, or sleeps in.  survivors: who is left, once the program
-    has ended and all the others sleep; None before.
+    has ended and all the others sleep; None before.  watch: the events that queries speak of, if there are any.
     """
 
     explores = True
@@ -110,13 +111,17 @@ class Recorder(Provider):
         self.ended = 1 << 62  # the step with which init goes on behind the end of the program
         self.k: Kernel | None = None
         self.footprints: Footprints | None = None
+        self.watch: Watch | None = None
 
-    def attach(self, machine: Machine) -> None:
+    def attach(self, machine: Machine, queries: Sequence[Query] = ()) -> None:
         """Listen to what happens on a machine that is about to run with this as its provider."""
         self.k = machine.kernel
         if self.strategy.footprints:
             self.footprints = Footprints(self.k, self.without)
         machine.trace.subscribe(self._on_event, *_EVENTS, vital=True)
+        if queries:
+            self.watch = Watch(self, self.k, queries)
+            machine.trace.subscribe(self.watch.on_event, *self.watch.events(), vital=True)
 
     # Questions.
 
@@ -245,10 +250,12 @@ class Recorder(Provider):
         """Note what an event says of what the step touches."""
         match e.event:
             case "signal_generate":
+                self.steps[-1].sent.append((e.sig, e.pid))
                 t = _task(k, e.pid)
                 if t is not None:
                     fp.signal(e.sig, t)
             case "signal_deliver":
+                self.steps[-1].took.append((e.sig, e.sa_handler))
                 fp.delivered(k.current)
             case "sched_process_exit":
                 fp.dies(k.current)

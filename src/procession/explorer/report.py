@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.explorer.critical import Critical, find_critical
+from procession.explorer.drawing import cut, drawing
 from procession.explorer.faults import fault_in_words
 from procession.explorer.steps import Step
 
 if TYPE_CHECKING:
     from procession.explorer.search import Failure, Report
 
-__all__ = ("drawing", "failure_text", "report_json", "report_text")
+__all__ = ("failure_text", "report_json", "report_text")
 
 MOST_LINES: Final = 40
-_COLUMN: Final = 26
 
 
 def report_text(report: Report) -> str:
@@ -23,7 +23,7 @@ def report_text(report: Report) -> str:
     lines = [_summary(report), ""]
     lines.append(f"{'times':>7}  {'deviations':>10}  outcome")
     for found in report.outcomes:
-        lines.append(f"{found.times:>7}  {found.deviations:>10}  {_cut(str(found.outcome), 90)}")
+        lines.append(f"{found.times:>7}  {found.deviations:>10}  {cut(str(found.outcome), 90)}")
         lines.append(f"{'':>19}  {found.token}")
     for number, failure in enumerate(report.failures, 1):
         lines += ["", f"--- {number} of {len(report.failures)}: {failure.violation.name}", failure_text(failure)]
@@ -46,62 +46,10 @@ def _summary(report: Report) -> str:
 def failure_text(failure: Failure) -> str:
     """Return one failure in at most MOST_LINES lines: the sentence, the drawing, what decided it, the token."""
     critical = find_critical(failure)
-    head = [failure.violation.sentence, f"It ended with {_cut(str(failure.outcome), 90)}."]
+    head = [failure.violation.sentence, f"It ended with {cut(str(failure.outcome), 90)}."]
     tail = [*_why(failure, critical), f"procession replay {failure.token}"]
     room = MOST_LINES - len(head) - len(tail) - 2
-    return "\n".join([*head, "", *drawing(failure, critical, room), *tail])
-
-
-def drawing(failure: Failure, critical: Critical | None, room: int) -> list[str]:
-    """Return the steps of a failing run, a column for each process; * marks deviations, ! the step that decided."""
-    recorder = failure.run.recorder
-    names = recorder.names
-    threads = [nr for nr in sorted(names, key=lambda nr: (names[nr].count("."), nr)) if names[nr].startswith("P")]
-    threads = [nr for nr in threads if any(step.nr == nr and step.what for step in recorder.steps)][:4]
-    deviations = {node.step for node in recorder.nodes if node.answer}
-    wrong = {node.step: text for node in recorder.nodes if (text := fault_in_words(node))}
-    rows = []
-    for index, step in enumerate(recorder.steps):
-        if index not in wrong and (step.nr not in threads or not step.what):
-            continue
-        mark = "!" if critical is not None and critical.step == index else "*" if index in deviations else " "
-        column = threads.index(step.nr) if step.nr in threads else 0
-        told = _cut(_told(step), _COLUMN + 8) if step.what else ""
-        rows.append((index, mark, column, f"{told} ({wrong[index]})".lstrip() if index in wrong else told))
-    rows = _near(rows, room - 1, critical)
-    head = "   " + "".join(f"{f'{names[nr]} ({nr})':<{_COLUMN}}" for nr in threads)
-    lines = [head.rstrip()]
-    last = -1
-    for index, mark, column, text in rows:
-        if last >= 0 and index > last + 12:
-            lines.append("   …")
-        last = index
-        lines.append(f" {mark} {' ' * _COLUMN * column}{text}".rstrip())
-    return lines[:room]
-
-
-def _near(rows: list[Any], room: int, critical: Critical | None) -> list[Any]:
-    """Leave out the first steps if there are too many, but not those that matter."""
-    if len(rows) <= room:
-        return rows
-    wanted = [row for row in rows if row[1] != " " or (critical is not None and row[0] in critical.pair)]
-    rest = [row for row in rows if row not in wanted]
-    kept = [*wanted, *rest[max(0, len(rest) - max(0, room - len(wanted))) :]]
-    return sorted(kept)[:room]
-
-
-def _told(step: Step) -> str:
-    """Return a step in a few words, as strace would."""
-    args = ", ".join(_argument(arg) for arg in step.args[:2])
-    result = "" if step.result is None else f" = {step.result}"
-    woken = "…" if step.woken else ""
-    return f"{woken}{step.what}({args}){result}"
-
-
-def _argument(arg: Any) -> str:
-    if isinstance(arg, int):
-        return hex(arg) if abs(arg) > 0xFFFF else str(arg)
-    return "…"
+    return "\n".join([*head, "", *drawing(failure.run.recorder, critical, room), *tail])
 
 
 def _why(failure: Failure, critical: Critical | None) -> list[str]:
@@ -128,10 +76,6 @@ def _why(failure: Failure, critical: Critical | None) -> list[str]:
 def _by(names: dict[int, str], step: Step) -> str:
     what = step.what or "its first step"
     return f"{what} of {names.get(step.nr, '?')} ({step.nr})"
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def report_json(report: Report) -> dict[str, Any]:

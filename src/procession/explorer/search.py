@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from procession.explorer import token as tokens
 from procession.explorer.bounded import Bounded
 from procession.explorer.checkpoint import Checkpoint
-from procession.explorer.dpor import dpor
+from procession.explorer.dpor import Exhaustive
 from procession.explorer.jobs import Alone, Crew
 from procession.explorer.properties import Property, Violation
 from procession.explorer.shrink import shrunk
@@ -35,12 +35,14 @@ class Failure:
     """Something that must not happen, and did.
 
     violation: what.  run: the run that shows it, shrunk.  token: brings it back.  deviations: from the default order.
+    looker: says what is wrong with other runs.
     """
 
-    __slots__ = ("deviations", "run", "subject", "token", "violation")
+    __slots__ = ("deviations", "looker", "run", "subject", "token", "violation")
 
-    def __init__(self, subject: Subject, violation: Violation, run: Run, token: str) -> None:
-        self.subject = subject
+    def __init__(self, looker: Looker, violation: Violation, run: Run, token: str) -> None:
+        self.looker = looker
+        self.subject = looker.subject
         self.violation = violation
         self.run = run
         self.token = token
@@ -159,6 +161,7 @@ class Search:
         self.kinds: set[tuple[str, str]] = set()
         self.looker = Looker(subject, own, off, expect)
         self.bounded = Bounded(subject, deviations)
+        self.orders = Exhaustive()
         self.sampled = 0  # schedules at random that were run
         self.sample_steps = 0  # how long they are about; 0 before their time
         self.crew: Alone | Crew = Alone(self.looker)
@@ -207,12 +210,12 @@ class Search:
             return True
         return self.seconds is not None and time.monotonic() - self.began >= self.seconds
 
-    def _sights(self) -> Iterator[tuple[Job | None, Sight, Run | None]]:
+    def _sights(self) -> Iterator[tuple[Job, Sight, Run | None]]:
         """Run what is to be run; whoever takes a sight has to call _took() before the next."""
         if self.exhaustive:
             self.doing = "all orders"
-            for run in dpor(self.subject):
-                yield None, self.looker.sight(run, None), run
+            while count := self.orders.count():
+                yield from self.crew.each(self.orders.jobs(), count)
             return
         yield from self._samples()  # which a checkpoint has left
         while count := self.bounded.count():
@@ -220,9 +223,11 @@ class Search:
                 yield looked
                 yield from self._samples()
 
-    def _took(self, job: Job | None, sight: Sight) -> None:
+    def _took(self, job: Job, sight: Sight) -> None:
         """Let what was seen decide what comes next."""
-        if job is None:
+        if sight.grown is not None:
+            self.orders.took(sight.grown)
+            self.left = self.orders.left
             return
         if job.sample is not None:
             self.sampled += 1
@@ -240,7 +245,7 @@ class Search:
             jobs = [Job(sample=(self.seed, number, self.sample_steps)) for number in range(self.sampled, SAMPLES)]
             yield from self.crew.each(iter(jobs), left)
 
-    def _look_at(self, job: Job | None, sight: Sight, run: Run | None) -> None:
+    def _look_at(self, job: Job, sight: Sight, run: Run | None) -> None:
         """Count a run, and see whether anything is wrong with it."""
         report = self.report
         report.schedules += 1
@@ -269,14 +274,13 @@ class Search:
         """Return all that is wrong with a run."""
         return self.looker.wrong(run)
 
-    def _failed(self, job: Job | None, run: Run | None, violation: Violation) -> None:
+    def _failed(self, job: Job, run: Run | None, violation: Violation) -> None:
         """Keep the first failure of each kind, as short as it can be had."""
         kind = (violation.name, _shape(violation.sentence))
         if kind in self.kinds:
             return
         self.kinds.add(kind)
         if run is None:
-            assert job is not None
             run = self.looker.run(job)
 
         def same(other: Run) -> bool:
@@ -290,7 +294,7 @@ class Search:
         """Have a failure in the report."""
         self.kinds.add((violation.name, _shape(violation.sentence)))
         token = str(tokens.make(self.subject, run.machine.chooser.record))
-        self.report.failures.append(Failure(self.subject, violation, run, token))
+        self.report.failures.append(Failure(self.looker, violation, run, token))
 
 
 def _shape(sentence: str) -> str:

@@ -7,10 +7,12 @@ from typing import NamedTuple, TypeAlias
 
 from procession.explorer.prefix import Prefix
 from procession.explorer.properties import Property, Violation, violations
+from procession.explorer.queries import Query
 from procession.explorer.recorder import Strategy
 from procession.explorer.sampling import sample
 from procession.explorer.steps import Node, Object, trace_class
 from procession.explorer.subject import Outcome, Run, Subject
+from procession.explorer.wakeup import Follow, Grown, Wanted, grown
 from procession.hw.chooser import OF_STEPS, Choice
 
 __all__ = ("Expectation", "Job", "Looker", "Sight", "expected")
@@ -23,17 +25,21 @@ class Job(NamedTuple):
     """A schedule that is to be run.
 
     prefix: its first questions with the answers, the others' being the first candidates.  deeper: whether deviations
-    may be added to it.  sample: seed, number and length of one at random instead.
+    may be added to it.  sample: seed, number and length of one at random instead.  wanted: how it goes on behind its
+    prefix, of a search for all orders.
     """
 
     prefix: tuple[Node, ...] = ()
     deeper: bool = False
     sample: tuple[int, int, int] | None = None
+    wanted: Wanted | None = None
 
     def strategy(self) -> Strategy:
         """Return who answers as is wanted."""
         if self.sample is not None:
             return sample(*self.sample)
+        if self.wanted is not None:
+            return Follow(self.prefix, self.wanted)
         return Prefix(self.prefix, footprints=True)
 
 
@@ -43,7 +49,7 @@ class Sight(NamedTuple):
     outcome: None if it was given up.  trace_class: the same number for runs that cannot be told apart.  record: the
     choices.  wrong: what is.  steps: how many.  touches: by thread, what it has touched and how.  nodes: the questions
     behind the job's, if that may go deeper.  objects: of each of those what the step that it let begin has touched,
-    None for one in the midst of a step.
+    None for one in the midst of a step.  grown: what the run adds, in a search for all orders.
     """
 
     outcome: Outcome | None
@@ -54,6 +60,7 @@ class Sight(NamedTuple):
     touches: dict[int, dict[Object, int]]
     nodes: tuple[Node, ...]
     objects: tuple[tuple[Object, ...] | None, ...]
+    grown: Grown | None = None
 
 
 class Looker:
@@ -75,6 +82,7 @@ class Looker:
         self.off = off
         self.expect = expect
         self.without = without
+        subject.queries = tuple(one for one in own if isinstance(one, Query))
 
     def run(self, job: Job) -> Run:
         """Run a schedule."""
@@ -87,32 +95,39 @@ class Looker:
             found.append(Violation("outcome", f"it ended with {run.outcome}"))
         return found
 
-    def sight(self, run: Run, job: Job | None) -> Sight:
+    def sight(self, run: Run, job: Job) -> Sight:
         """Return what is to be kept of a run."""
         steps = run.recorder.steps
+        more: Grown | None = None
+        if job.wanted is not None:
+            more = grown(run, job.prefix, job.wanted.at, as_init=self.subject.as_init)
         if run.outcome is None:
-            return Sight(None, 0, (), (), len(steps), {}, (), ())
-        touches: dict[int, dict[Object, int]] = {}
+            return Sight(None, 0, (), (), len(steps), {}, (), (), more)
         nodes: tuple[Node, ...] = ()
-        if job is not None and job.sample is None:
-            for index, step in enumerate(steps):
-                if step.nr == 1 and index >= run.recorder.ended and not self.subject.as_init:
-                    continue  # the init that waits for the program: it is last whatever is tried, once that has ended
-                by = touches.setdefault(step.nr, {})
-                for thing, how in step.touched.items():
-                    by[thing] = by.get(thing, 0) | how
-            if job.deeper:
-                nodes = tuple(run.recorder.nodes[len(job.prefix) :])
+        if job.deeper:
+            nodes = tuple(run.recorder.nodes[len(job.prefix) :])
         return Sight(
             run.outcome,
             trace_class(steps),
             tuple(run.machine.chooser.record),
             tuple(self.wrong(run)),
             len(steps),
-            touches,
+            {} if job.sample is not None or job.wanted is not None else self._touches(run),
             nodes,
             tuple(_objects(run, node) for node in nodes),
+            more,
         )
+
+    def _touches(self, run: Run) -> dict[int, dict[Object, int]]:
+        """Return by thread what it has touched and how."""
+        touches: dict[int, dict[Object, int]] = {}
+        for index, step in enumerate(run.recorder.steps):
+            if step.nr == 1 and index >= run.recorder.ended and not self.subject.as_init:
+                continue  # the init that waits for the program: it is last whatever is tried, once that has ended
+            by = touches.setdefault(step.nr, {})
+            for thing, how in step.touched.items():
+                by[thing] = by.get(thing, 0) | how
+        return touches
 
 
 def _objects(run: Run, node: Node) -> tuple[Object, ...] | None:

@@ -45,10 +45,11 @@ class Step:
 
     nr: the thread.  what, args: the call, "" for what a thread does before its first one; woken: the call has slept.
     touched: how, by object.  node: index of the question that let it begin, -1 if nobody else could.  wakes: threads
-    that it has woken or made.  barrier: time has passed before it, as everybody slept.
+    that it has woken or made.  barrier: time has passed before it, as everybody slept.  sent: signals, and to whom.
+    took: signals that its thread has handled, and the handler, 0 for the default action.
     """
 
-    __slots__ = ("args", "barrier", "node", "nr", "result", "touched", "wakes", "what", "woken")
+    __slots__ = ("args", "barrier", "node", "nr", "result", "sent", "took", "touched", "wakes", "what", "woken")
 
     def __init__(self, nr: int, what: str, args: tuple[Any, ...], woken: bool, node: int) -> None:
         self.nr = nr
@@ -60,6 +61,8 @@ class Step:
         self.wakes: list[int] = []
         self.result: int | None = None
         self.barrier = False
+        self.sent: list[tuple[int, int]] = []
+        self.took: list[tuple[int, int]] = []
 
     def touch(self, thing: Object, how: int) -> None:
         """Note an access."""

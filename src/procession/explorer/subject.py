@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from procession.boot import Machine
+from procession.explorer.queries import Query
 from procession.explorer.recorder import Recorder, Redundant, Strategy, TooLong
 from procession.hw.chooser import MEMORY, Choice, Provider, Recorded
 from procession.include.linux.bug import KernelBug, KernelPanic
@@ -91,6 +92,7 @@ class Subject:
         self.memory = memory
         self.faults = faults
         self.optional = optional if faults else frozenset[str]()
+        self.queries: tuple[Query, ...] = ()  # what events each run is to keep
 
     def machine(self, provider: Provider, **more: Any) -> Machine:
         """Return a machine that is about to run the program, with provider asked; more: what else it gets."""
@@ -122,7 +124,7 @@ class Subject:
             strategy, without=without, max_steps=self.max_steps, optional=self.optional, faults=self.faults
         )
         machine = self.machine(recorder, **more)
-        recorder.attach(machine)
+        recorder.attach(machine, self.queries)
         outcome, detail = self.end_of(machine)
         return Run(recorder, machine, outcome, detail)
 
