@@ -109,11 +109,13 @@ def dpor(subject: Subject, without: frozenset[str] = frozenset()) -> Iterator[Ru
         for point, step in zip(path[fresh:], steps[fresh:], strict=False):
             for thing, how in step.touched.items():
                 point.touched[thing] = point.touched.get(thing, 0) | how
+        strategy.path = []
         for i, j, initials in races(steps, fresh):
             # The init that waits for the program is last whatever is tried.
             if steps[j].nr != 1 or subject.as_init:
                 _add(path[i], initials, steps[j].nr)
         yield run
+        del run
         if not _advance(path):
             return
         fresh = len(path) - 1

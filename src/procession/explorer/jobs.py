@@ -22,6 +22,7 @@ import sys
 import time
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from procession.explorer.heap import collecting_at_once
 from procession.explorer.sight import Job, Looker, Sight
 from procession.explorer.subject import Run, Subject
 from procession.explorer.token import load_program
@@ -49,6 +50,7 @@ class Alone:
         for job in islice(jobs, count):
             run = self.looker.run(job)
             yield job, self.looker.sight(run, job), run
+            del run
 
     def close(self) -> None:
         """Send everybody home."""
@@ -223,10 +225,11 @@ def work(data: bytes, jobs: Sequence[Job]) -> Seen:
     looker = _unpacked(data)
     began = time.monotonic()
     sights: list[Sight] = []
-    for job in jobs:
-        sights.append(looker.sight(looker.run(job), job))
-        if time.monotonic() - began > SLICE:
-            break
+    with collecting_at_once():
+        for job in jobs:
+            sights.append(looker.sight(looker.run(job), job))
+            if time.monotonic() - began > SLICE:
+                break
     return Seen(sights, time.monotonic() - began)
 
 

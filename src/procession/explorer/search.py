@@ -11,6 +11,7 @@ from procession.explorer import token as tokens
 from procession.explorer.bounded import Bounded
 from procession.explorer.checkpoint import Checkpoint
 from procession.explorer.dpor import dpor
+from procession.explorer.heap import collecting_at_once
 from procession.explorer.jobs import Alone, Crew
 from procession.explorer.properties import Property, Violation
 from procession.explorer.shrink import shrunk
@@ -174,7 +175,8 @@ class Search:
             checkpoint.resume()
         try:
             if not self._over():
-                self._search(checkpoint)
+                with collecting_at_once():
+                    self._search(checkpoint)
         except KeyboardInterrupt:
             report.interrupted = True
         finally:
@@ -190,6 +192,7 @@ class Search:
                 checkpoint.begin()
             self._took(job, sight)
             self._look_at(job, sight, run)
+            del run  # before the next one is made
             if checkpoint is not None:
                 checkpoint.settled()
             if self._over():
@@ -213,11 +216,13 @@ class Search:
             self.doing = "all orders"
             for run in dpor(self.subject):
                 yield None, self.looker.sight(run, None), run
+                del run
             return
         yield from self._samples()  # which a checkpoint has left
         while count := self.bounded.count():
             for looked in self.crew.each(self.bounded.jobs(), count):
                 yield looked
+                del looked
                 yield from self._samples()
 
     def _took(self, job: Job | None, sight: Sight) -> None:

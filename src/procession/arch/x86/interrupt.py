@@ -94,13 +94,13 @@ class _Watcher:
 
 @contextmanager
 def install_interrupt(k: Kernel) -> Iterator[None]:
-    """While active, Python's signal handlers run also while the guest is in an endless loop.
+    """While active, Python's signal handlers run also while an engine is in an endless loop; nothing before the first.
 
     What a handler raises comes out of the machine, be it in the midst of an engine's hook, where Python itself would
     only print it. Main thread only.
     """
     watcher = _Watcher(k)
-    k.x86.first_engine = watcher.start
+    old: dict[int, tuple[Callable[[int, Any], Any], Callable[[int, Any], None]]] = {}
 
     def wrapped(handler: Callable[[int, Any], Any]) -> Callable[[int, Any], None]:
         def on_signal(signum: int, frame: Any) -> None:
@@ -117,13 +117,16 @@ def install_interrupt(k: Kernel) -> Iterator[None]:
 
         return on_signal
 
-    old = {}
-    for signum in range(1, signal.NSIG):
-        handler = _signal.getsignal(signum)
-        if callable(handler):
-            ours = wrapped(handler)
-            old[signum] = handler, ours
-            signal.signal(signum, ours)
+    def start() -> None:
+        watcher.start()
+        for signum in range(1, signal.NSIG):
+            handler = _signal.getsignal(signum)
+            if callable(handler):
+                ours = wrapped(handler)
+                old[signum] = handler, ours
+                signal.signal(signum, ours)
+
+    k.x86.first_engine = start
     try:
         yield
     finally:
