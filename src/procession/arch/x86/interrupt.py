@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from procession.arch.x86.entry import Entry
     from procession.include.linux.kernel import Kernel
 
-__all__ = ("install_interrupt", "interrupt_engines", "run_realtime", "watch_input")
+__all__ = ("GLANCE_NS", "install_interrupt", "interrupt_engines", "run_realtime", "watch_input")
 
 _AGAIN_SECONDS: Final = 0.005
+# Of virtual time, about half a second: after so long an explored machine's engine comes out by itself. It has no thread
+# that would see to that, as a search copies its process (fork), and takes a new machine a hundred times a second.
+GLANCE_NS: Final = 20_000_000
 
 
 def _running(k: Kernel) -> list[Entry]:
@@ -118,7 +121,8 @@ def install_interrupt(k: Kernel) -> Iterator[None]:
         return on_signal
 
     def start() -> None:
-        watcher.start()
+        if not k.chooser.exploring:
+            watcher.start()
         for signum in range(1, signal.NSIG):
             handler = _signal.getsignal(signum)
             if callable(handler):
