@@ -19,6 +19,7 @@ from rich.console import Console
 
 from procession.explorer.bounded import Bounded
 from procession.explorer.dpor import dpor
+from procession.explorer.heap import collecting_at_once
 from procession.explorer.steps import trace_class
 from procession.explorer.subject import Run, Subject
 
@@ -43,9 +44,12 @@ def rate(runs: Iterable[Run], seconds: float) -> float:
     """Return how many schedules a CPU second has."""
     began = time.process_time()
     count = 0
-    for count, _ in enumerate(runs, 1):  # noqa: B007 -- counted
-        if time.process_time() - began >= seconds:
-            break
+    with collecting_at_once():
+        for run in runs:
+            del run
+            count += 1
+            if time.process_time() - began >= seconds:
+                break
     return count / (time.process_time() - began)
 
 

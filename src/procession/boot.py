@@ -324,7 +324,10 @@ class Machine:
         KernelPanic if it makes the kernel panic, KernelBug for a bug of ours; TypeError, ValueError for arguments that
         cannot be. Warns with a ListenerWarning of each trace listener that has raised something.
         """
-        command = make_command(program, args, env, cwd, as_init=as_init, user=user)
+        return self.run_command(make_command(program, args, env, cwd, as_init=as_init, user=user), program)
+
+    def run_command(self, command: Command, program: PythonProgram | Sequence[str]) -> Result:
+        """As run(), for whoever runs the same on many machines; command: what make_command() says of program."""
         if self.command is not None:
             raise RuntimeError("a machine runs once: make another one")
         self.command = command

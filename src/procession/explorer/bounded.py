@@ -88,6 +88,7 @@ class Bounded:
                 run = looker.run(job)
                 self.took(job, looker.sight(run, job))
                 yield run
+                del run
 
     def count(self) -> int:
         """Go to the next level that has schedules to be run, and return how many; 0 if all is done."""

@@ -234,3 +234,4 @@ def dpor(subject: Subject, without: frozenset[str] = frozenset()) -> Iterator[Ru
             run = subject.run(job.strategy(), without=without)
             search.took(grown(run, job.prefix, job.wanted.at, as_init=subject.as_init))
             yield run
+            del run

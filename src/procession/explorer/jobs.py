@@ -20,10 +20,12 @@ import pickle
 import signal
 import sys
 import time
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
+from procession.explorer.forks import Branches, Looked
+from procession.explorer.heap import collecting_at_once
 from procession.explorer.sight import Job, Looker, Sight
-from procession.explorer.subject import Run, Subject
+from procession.explorer.subject import Subject
 from procession.explorer.token import load_program
 
 __all__ = ("Alone", "Crew", "work")
@@ -34,21 +36,16 @@ MOST: Final = 256  # schedules in a batch
 AHEAD: Final = 2  # batches for each worker that are given out before they are needed
 MOST_LOST: Final = 3  # workers that may be lost over one batch
 
-# What was run, what was seen, and the run itself if it was here.
-Looked: TypeAlias = tuple[Job, Sight, Run | None]
-
 
 class Alone:
     """All are run here."""
 
     def __init__(self, looker: Looker) -> None:
-        self.looker = looker
+        self.branches = Branches(looker)
 
     def each(self, jobs: Iterator[Job], count: int) -> Iterator[Looked]:
-        """Run count schedules, one by one."""
-        for job in islice(jobs, count):
-            run = self.looker.run(job)
-            yield job, self.looker.sight(run, job), run
+        """Run count schedules."""
+        return self.branches.each(jobs, count)
 
     def close(self) -> None:
         """Send everybody home."""
@@ -223,10 +220,11 @@ def work(data: bytes, jobs: Sequence[Job]) -> Seen:
     looker = _unpacked(data)
     began = time.monotonic()
     sights: list[Sight] = []
-    for job in jobs:
-        sights.append(looker.sight(looker.run(job), job))
-        if time.monotonic() - began > SLICE:
-            break
+    with collecting_at_once():
+        for _, sight, _ in Branches(looker).each(iter(jobs), len(jobs)):
+            sights.append(sight)
+            if time.monotonic() - began > SLICE:
+                break
     return Seen(sights, time.monotonic() - began)
 
 

@@ -11,6 +11,7 @@ from procession.explorer import token as tokens
 from procession.explorer.bounded import Bounded
 from procession.explorer.checkpoint import Checkpoint
 from procession.explorer.dpor import Exhaustive
+from procession.explorer.heap import collecting_at_once
 from procession.explorer.jobs import Alone, Crew
 from procession.explorer.properties import Property, Violation
 from procession.explorer.shrink import shrunk
@@ -177,7 +178,8 @@ class Search:
             checkpoint.resume()
         try:
             if not self._over():
-                self._search(checkpoint)
+                with collecting_at_once():
+                    self._search(checkpoint)
         except KeyboardInterrupt:
             report.interrupted = True
         finally:
@@ -193,6 +195,7 @@ class Search:
                 checkpoint.begin()
             self._took(job, sight)
             self._look_at(job, sight, run)
+            del run  # before the next one is made
             if checkpoint is not None:
                 checkpoint.settled()
             if self._over():
@@ -215,12 +218,15 @@ class Search:
         if self.exhaustive:
             self.doing = "all orders"
             while count := self.orders.count():
-                yield from self.crew.each(self.orders.jobs(), count)
+                for looked in self.crew.each(self.orders.jobs(), count):
+                    yield looked
+                    del looked
             return
         yield from self._samples()  # which a checkpoint has left
         while count := self.bounded.count():
             for looked in self.crew.each(self.bounded.jobs(), count):
                 yield looked
+                del looked
                 yield from self._samples()
 
     def _took(self, job: Job, sight: Sight) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from procession.boot import Machine
+from procession.boot import Command, Machine, make_command
+from procession.explorer.heap import forget_machine
 from procession.explorer.queries import Query
 from procession.explorer.recorder import Recorder, Redundant, Strategy, TooLong
 from procession.hw.chooser import MEMORY, Choice, Provider, Recorded
@@ -93,6 +94,7 @@ class Subject:
         self.faults = faults
         self.optional = optional if faults else frozenset[str]()
         self.queries: tuple[Query, ...] = ()  # what events each run is to keep
+        self._command: Command | None = None
 
     def machine(self, provider: Provider, **more: Any) -> Machine:
         """Return a machine that is about to run the program, with provider asked; more: what else it gets."""
@@ -116,10 +118,13 @@ class Subject:
 
     def run_on(self, machine: Machine) -> Result:
         """Run the program on a machine of one's own; raises what Machine.run does."""
-        return machine.run(self.program, *self.args, env=self.env, cwd=self.cwd, as_init=self.as_init)
+        if self._command is None:
+            self._command = make_command(self.program, self.args, self.env, self.cwd, as_init=self.as_init)
+        return machine.run_command(self._command, self.program)
 
     def run(self, strategy: Strategy, *, without: frozenset[str] = frozenset(), **more: Any) -> Run:
         """Run the program once, with strategy to answer."""
+        forget_machine()
         recorder = Recorder(
             strategy, without=without, max_steps=self.max_steps, optional=self.optional, faults=self.faults
         )

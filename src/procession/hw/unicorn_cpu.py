@@ -535,6 +535,10 @@ class UnicornCpu:
         """Forget all translated code."""
         self._uc.ctl_flush_tb()
 
+    def engine_memory(self) -> Any:
+        """Return what keeps close() from freeing the engine's memory, for a process that ends soon after."""
+        return self._uc
+
     def close(self) -> None:
         """Free the engine. It must not be used any more."""
         self.unload()

@@ -216,20 +216,6 @@ class CpusetSubsys(CgroupSubsys):
     def __init__(self, k: Kernel) -> None:
         super().__init__(k, "cpuset", CPUSET_SUBSYS_ID)
         self.memory_pressure_enabled = 0
-        nr_cpus = 1 if k.nr_cpus == 1 else _NR_CPUS_SMP
-        self._files = (
-            Cftype("cpus", max_write_len=100 + 6 * nr_cpus, read_text=_cpus_read, write_string_sleeping=_cpus_write),
-            Cftype("mems", max_write_len=100 + 6 * _MAX_NUMNODES, read_text=_mems_read, write_string=_mems_write),
-            _flag("cpu_exclusive", CS_CPU_EXCLUSIVE),
-            _flag("mem_exclusive", CS_MEM_EXCLUSIVE),
-            _flag("mem_hardwall", CS_MEM_HARDWALL),
-            _flag("sched_load_balance", CS_SCHED_LOAD_BALANCE),
-            Cftype("sched_relax_domain_level", read_s64=_relax_read, write_s64=_relax_write),
-            _flag("memory_migrate", CS_MEMORY_MIGRATE),
-            Cftype("memory_pressure", mode=0o444, read_u64=_pressure_read, write_u64=_pressure_write),
-            _flag("memory_spread_page", CS_SPREAD_PAGE),
-            _flag("memory_spread_slab", CS_SPREAD_SLAB),
-        )
 
     def create(self, cgrp: Cgroup) -> CgroupSubsysState:
         """Return a state with nothing in it; the top one has all."""
@@ -246,10 +232,23 @@ class CpusetSubsys(CgroupSubsys):
 
     def files(self, cgrp: Cgroup) -> list[Cftype]:
         """Return the files of a group."""
-        if cgrp.parent is not None:
-            return list(self._files)
-        enabled = Cftype("memory_pressure_enabled", read_u64=self._enabled_read, write_u64=self._enabled_write)
-        return [*self._files, enabled]
+        nr_cpus = 1 if self.kernel.nr_cpus == 1 else _NR_CPUS_SMP
+        files = [
+            Cftype("cpus", max_write_len=100 + 6 * nr_cpus, read_text=_cpus_read, write_string_sleeping=_cpus_write),
+            Cftype("mems", max_write_len=100 + 6 * _MAX_NUMNODES, read_text=_mems_read, write_string=_mems_write),
+            _flag("cpu_exclusive", CS_CPU_EXCLUSIVE),
+            _flag("mem_exclusive", CS_MEM_EXCLUSIVE),
+            _flag("mem_hardwall", CS_MEM_HARDWALL),
+            _flag("sched_load_balance", CS_SCHED_LOAD_BALANCE),
+            Cftype("sched_relax_domain_level", read_s64=_relax_read, write_s64=_relax_write),
+            _flag("memory_migrate", CS_MEMORY_MIGRATE),
+            Cftype("memory_pressure", mode=0o444, read_u64=_pressure_read, write_u64=_pressure_write),
+            _flag("memory_spread_page", CS_SPREAD_PAGE),
+            _flag("memory_spread_slab", CS_SPREAD_SLAB),
+        ]
+        if cgrp.parent is None:
+            files.append(Cftype("memory_pressure_enabled", read_u64=self._enabled_read, write_u64=self._enabled_write))
+        return files
 
     def _enabled_read(self, cgrp: Cgroup, cft: Cftype) -> int:
         return self.memory_pressure_enabled

@@ -70,6 +70,7 @@ class LockdepState(Lockdep):
         self.kernel = k
         self.enabled = enabled
         self.classes: list[LockClass] = []
+        self.irq_safe: list[LockClass] = []  # those that interrupts take
         # before -> after -> (before was read-locked, after too) -> the sequence in which that was first seen
         self.edges: dict[LockClass, dict[LockClass, dict[tuple[bool, bool], tuple[LockClass, ...]]]] = {}
         self.hard_irq = IrqContext(self)
@@ -201,7 +202,7 @@ class LockdepState(Lockdep):
                 f"the existing order is {where}, first seen in {' -> '.join(c.name for c in first)}",
             )
         seen[kind] = (*(c for c, _ in sequence), cls)
-        for safe in self.classes:
+        for safe in self.irq_safe:
             self._check_irq_order(safe)
 
     def _path(
@@ -240,6 +241,8 @@ class LockdepState(Lockdep):
             clash = ENABLED_IRQ if read else ENABLED_IRQ | ENABLED_IRQ_READ
             if cls.usage & clash:
                 bug("inconsistent lock state: taken in an interrupt, and elsewhere with interrupts on", cls)
+            if not read and not cls.usage & USED_IN_IRQ:
+                self.irq_safe.append(cls)
             cls.usage |= USED_IN_IRQ_READ if read else USED_IN_IRQ
             self._check_irq_order(cls)
         elif not (how == ACQUIRE_IRQ or chain.irq_off):
@@ -249,7 +252,7 @@ class LockdepState(Lockdep):
             first = not cls.usage & (ENABLED_IRQ | ENABLED_IRQ_READ)
             cls.usage |= ENABLED_IRQ_READ if read else ENABLED_IRQ
             if first:
-                for safe in self.classes:
+                for safe in self.irq_safe:
                     self._check_irq_order(safe)
 
     def _check_irq_order(self, safe: LockClass) -> None:

@@ -14,7 +14,6 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.pid import (
     BITS_PER_PAGE,
     PID_MAX_LIMIT,
-    PIDMAP_ENTRIES,
     PIDTYPE_PGID,
     PIDTYPE_PID,
     PIDTYPE_SID,
@@ -81,8 +80,8 @@ def pidmap_init(k: Kernel) -> None:
     k.printk(f"pid_max: default: {k.pid_max} minimum: {k.pid_max_min}", KERN_INFO)
     slab.kmem_cache_create(k, "pid", 112)
 
-    ns = PidNamespace(level=0, parent=None, pidmap=[Pidmap() for _ in range(PIDMAP_ENTRIES)])
-    first = ns.pidmap[0]
+    ns = PidNamespace(level=0, parent=None)
+    first = ns.pidmap_of(0)
     first.page = bytearray(BITS_PER_PAGE // _BITS_PER_BYTE)
     first.page[0] = 1  # PID 0 belongs to the idle task
     first.nr_free -= 1
@@ -140,7 +139,7 @@ def alloc_pidmap(k: Kernel, ns: PidNamespace) -> int:
     index, offset = divmod(nr, BITS_PER_PAGE)
     max_scan = (k.pid_max + BITS_PER_PAGE - 1) // BITS_PER_PAGE - (0 if offset else 1)
     for _ in range(max_scan + 1):
-        found = _scan_page(k, ns.pidmap[index], index * BITS_PER_PAGE, offset)
+        found = _scan_page(k, ns.pidmap_of(index), index * BITS_PER_PAGE, offset)
         if found is not None:
             ns.last_pid = found
             return found
@@ -173,7 +172,7 @@ def _number_by_ancestry(k: Kernel, ns: PidNamespace) -> int:
     nr = first + (parent - first) * (MAX_SIBLINGS + 1) + nth
     if k.chooser.optional:
         nr = choose_fault.choose_number(k.current, nr, _gone(k, ns, first))
-    return _scan_page(k, ns.pidmap[0], 0, nr) or 0
+    return _scan_page(k, ns.pidmap_of(0), 0, nr) or 0
 
 
 def _gone(k: Kernel, ns: PidNamespace, first: int) -> list[int]:
@@ -189,7 +188,7 @@ def _gone(k: Kernel, ns: PidNamespace, first: int) -> list[int]:
 def take_pidmap(ns: PidNamespace, nr: int) -> int:
     """Take number nr, and return it; raises EEXIST if it is in use."""
     index, offset = divmod(nr, BITS_PER_PAGE)
-    pidmap = ns.pidmap[index]
+    pidmap = ns.pidmap_of(index)
     if pidmap.page is None:
         pidmap.page = bytearray(BITS_PER_PAGE // _BITS_PER_BYTE)
     bit = 1 << (offset & 7)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.pid import BITS_PER_PAGE, PIDMAP_ENTRIES, Pidmap, PidNamespace, get_pid_ns
+from procession.include.linux.pid import BITS_PER_PAGE, PidNamespace, get_pid_ns
 from procession.include.linux.sched import CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, TIF_SIGPENDING
 from procession.include.linux.signal import SIGKILL
 from procession.include.linux.wait import WALL
@@ -33,10 +33,10 @@ def copy_pid_ns(current: Task, flags: int, old_ns: PidNamespace) -> PidNamespace
 def create_pid_namespace(k: Kernel, parent: PidNamespace) -> PidNamespace:
     k.caches["pid_namespace"].alloc()
     ns = PidNamespace(level=parent.level + 1, parent=get_pid_ns(parent))
-    ns.pidmap = [Pidmap() for _ in range(PIDMAP_ENTRIES)]
-    ns.pidmap[0].page = page = bytearray(BITS_PER_PAGE // 8)
+    first = ns.pidmap_of(0)
+    first.page = page = bytearray(BITS_PER_PAGE // 8)
     page[0] = 1
-    ns.pidmap[0].nr_free -= 1
+    first.nr_free -= 1
     return ns
 
 

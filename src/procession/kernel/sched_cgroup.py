@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from procession.include.linux.cgroup import CPU_CGROUP_SUBSYS_ID, Cftype, CgroupSubsys, CgroupSubsysState
 from procession.include.linux.errno import Errno, LinuxError
@@ -60,12 +60,6 @@ class CpuSubsys(CgroupSubsys):
 
     def __init__(self, k: Kernel) -> None:
         super().__init__(k, "cpu", CPU_CGROUP_SUBSYS_ID, has_exit=True)
-        self._files: Final = (
-            Cftype("shares", read_u64=self._shares_read, write_u64=_shares_write),
-            Cftype("cfs_quota_us", read_s64=self._quota_read, write_s64=_quota_write),
-            Cftype("cfs_period_us", read_u64=self._period_read, write_u64=_period_write),
-            Cftype("stat", read_seq=_stat_show),
-        )
 
     def _shares_read(self, cgrp: Cgroup, cft: Cftype) -> int:
         return sched_group.sched_group_shares(cgroup_tg(self.kernel, cgrp))
@@ -88,7 +82,12 @@ class CpuSubsys(CgroupSubsys):
 
     def files(self, cgrp: Cgroup) -> list[Cftype]:
         """Return the files of every group."""
-        return list(self._files)
+        return [
+            Cftype("shares", read_u64=self._shares_read, write_u64=_shares_write),
+            Cftype("cfs_quota_us", read_s64=self._quota_read, write_s64=_quota_write),
+            Cftype("cfs_period_us", read_u64=self._period_read, write_u64=_period_write),
+            Cftype("stat", read_seq=_stat_show),
+        ]
 
     def can_attach_task(self, cgrp: Cgroup, p: Task) -> None:
         """Let only fair tasks be moved, as there are no groups of real-time ones; raises EINVAL."""

@@ -31,6 +31,7 @@ from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import PAGE_SHIFT, VM_EXEC
 from procession.include.linux.sched import TIF_BLOCKSTEP, TIF_SIGPENDING, TIF_TRACED, TIF_WORK_SYSCALL_ENTRY
 from procession.include.linux.syscalls import Syscall
+from procession.include.linux.time import KTIME_MAX
 from procession.kernel import signal, tracehook
 from procession.mm import mmap, text
 
@@ -62,7 +63,7 @@ class Entry:
     calls, own_stack: how to read the arguments of the calls made so far, by number; calls answered in the hook, others.
     io_state: the registers where port I/O was tried.  healed_ip: the last instruction whose fault needed no flush.
     fetched: ip and page of the last fetch that was allowed.  step: an instruction that runs by itself.
-    exits: what the engine has to stop before.  ldt: the local descriptor table that it has.
+    exits: what the engine has to stop before.  ldt: the local descriptor table that it has.  longest_ns: of one run.
     """
 
     __slots__ = (
@@ -81,6 +82,7 @@ class Entry:
         "is_int_d",
         "k",
         "ldt",
+        "longest_ns",
         "mm",
         "nr_calls",
         "old_exception_d",
@@ -115,6 +117,7 @@ class Entry:
         self.is_int_d = layout.is_int_d
         self.timers = k.timers
         self.spent, self.spent_until = cpu.spent, cpu.spent_until
+        self.longest_ns = interrupt.GLANCE_NS if k.chooser.exploring else KTIME_MAX
         if k.clock.realtime:
             self.spent = self.spent_until = self.spent_on_host
         self.mm: MmStruct | None = None
@@ -482,7 +485,7 @@ class Entry:
         if self.clock.realtime:
             interrupt.run_realtime(self)
         else:
-            cpu.arm(budget_ns)
+            cpu.arm(min(budget_ns, self.longest_ns))
             cpu.run()
         if self.stopped:
             cpu.rewind()

@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from procession.arch.x86.entry import Entry
     from procession.include.linux.kernel import Kernel
 
-__all__ = ("install_interrupt", "interrupt_engines", "run_realtime", "watch_input")
+__all__ = ("GLANCE_NS", "install_interrupt", "interrupt_engines", "run_realtime", "watch_input")
 
 _AGAIN_SECONDS: Final = 0.005
+# Of virtual time, about half a second: after so long an explored machine's engine comes out by itself. It has no thread
+# that would see to that, as a search copies its process (fork), and takes a new machine a hundred times a second.
+GLANCE_NS: Final = 20_000_000
 
 
 def _running(k: Kernel) -> list[Entry]:
@@ -94,13 +97,13 @@ class _Watcher:
 
 @contextmanager
 def install_interrupt(k: Kernel) -> Iterator[None]:
-    """While active, Python's signal handlers run also while the guest is in an endless loop.
+    """While active, Python's signal handlers run also while an engine is in an endless loop; nothing before the first.
 
     What a handler raises comes out of the machine, be it in the midst of an engine's hook, where Python itself would
     only print it. Main thread only.
     """
     watcher = _Watcher(k)
-    k.x86.first_engine = watcher.start
+    old: dict[int, tuple[Callable[[int, Any], Any], Callable[[int, Any], None]]] = {}
 
     def wrapped(handler: Callable[[int, Any], Any]) -> Callable[[int, Any], None]:
         def on_signal(signum: int, frame: Any) -> None:
@@ -117,13 +120,17 @@ def install_interrupt(k: Kernel) -> Iterator[None]:
 
         return on_signal
 
-    old = {}
-    for signum in range(1, signal.NSIG):
-        handler = _signal.getsignal(signum)
-        if callable(handler):
-            ours = wrapped(handler)
-            old[signum] = handler, ours
-            signal.signal(signum, ours)
+    def start() -> None:
+        if not k.chooser.exploring:
+            watcher.start()
+        for signum in range(1, signal.NSIG):
+            handler = _signal.getsignal(signum)
+            if callable(handler):
+                ours = wrapped(handler)
+                old[signum] = handler, ours
+                signal.signal(signum, ours)
+
+    k.x86.first_engine = start
     try:
         yield
     finally:

@@ -33,7 +33,7 @@ from procession.fs.proc import (
     vmstat,
 )
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.fs import DT_LNK, MAX_LFS_FILESIZE, POLLIN, POLLRDNORM, Inode
+from procession.include.linux.fs import DT_LNK, MAX_LFS_FILESIZE, POLLIN, POLLRDNORM, Inode, Kstat
 from procession.include.linux.magic import PROC_SUPER_MAGIC
 from procession.include.linux.proc_fs import ProcDir, ProcLink, ProcSuperBlock
 from procession.kernel import cgroup_procs, pid
@@ -69,25 +69,30 @@ def proc_sb(k: Kernel, ns: PidNamespace) -> ProcSuperBlock:
         if sb.ns is ns:
             return sb
     sb = ProcSuperBlock(k, fs_super.get_anon_bdev(k), PROC_SUPER_MAGIC, ns)
-    root = ProcRoot(sb)
-    sb.s_root = dcache.d_make_root(root)
-    _add_files(root, sb)
+    sb.s_root = dcache.d_make_root(ProcRoot(sb))
     k.vfs.proc_sbs.append(sb)
     return sb
 
 
 class ProcRoot(ProcDir):
-    """/proc: files about the machine, self, then the processes."""
+    """/proc: files about the machine, self, then the processes. Made as soon as somebody looks: few programs do."""
 
     d_cache = False
     d_maxbytes = MAX_LFS_FILESIZE
 
     def __init__(self, sb: ProcSuperBlock) -> None:
         super().__init__(sb)
-        self.self_link = ProcLink(sb, self._self, 64)
-        self.links = {"self": self.self_link}
+        self.links: dict[str, ProcLink] = {}
+
+    def _fill(self) -> None:
+        """Make the entries, once."""
+        if self.links:
+            return
+        sb = self.proc_sb
+        self.links["self"] = ProcLink(sb, self._self, 64)
         if "thread-self" in sb.kernel.later:
             self.links["thread-self"] = ProcLink(sb, self._thread_self, 64)
+        _add_files(self, sb)
 
     def _self(self, current: Task) -> str:
         nr = pid.task_tgid_nr_ns(current, self.proc_sb.ns)
@@ -100,6 +105,7 @@ class ProcRoot(ProcDir):
 
     def lookup(self, name: str) -> Inode:
         """Return an entry; raises ENOENT."""
+        self._fill()
         inode = self.entries.get(name)
         if inode is not None:
             return inode
@@ -107,8 +113,14 @@ class ProcRoot(ProcDir):
 
     def readdir(self, current: Task) -> list[tuple[str, int, int]]:
         """List the machine's files, then self, then the processes by number."""
+        self._fill()
         links = [(name, link.i_ino, DT_LNK) for name, link in self.links.items()]
         return [*super().readdir(current), *links, *base.proc_pid_readdir(self.proc_sb)]
+
+    def getattr(self, current: Task) -> Kstat:
+        """Count the directories in it."""
+        self._fill()
+        return super().getattr(current)
 
 
 # Name, mode, text, and what takes what is written.

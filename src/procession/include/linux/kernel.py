@@ -18,7 +18,7 @@ from procession.include.linux.idr import Ida
 from procession.include.linux.ipc_namespace import IpcState
 from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.nsproxy import RELEASE
-from procession.include.linux.printk import KERN_WARNING, LogBuf
+from procession.include.linux.printk import KERN_WARNING, LEVELS, PLAIN_LEN, LogBuf
 from procession.include.linux.spinlock import LockClass, SpinLock
 from procession.include.linux.syscalls import SYSCALLS, Syscall
 from procession.include.linux.time import NSEC_PER_MSEC, NSEC_PER_SEC
@@ -711,6 +711,13 @@ class Kernel:
 
     def printk(self, text: str, level: str = KERN_WARNING) -> None:
         """Write a line to the kernel log, or several, separated by newlines."""
+        log = self.log
+        if log.new_text_line and level in LEVELS and len(text) < PLAIN_LEN and text.isascii() and text.isprintable():
+            self.clock.now_ns += log.printk_delay_msec * NSEC_PER_MSEC
+            now_ns = self.clock.now_ns
+            self._remember(now_ns, text)
+            log.add_line(now_ns, level, text)
+            return
         self.vprintk(string.to_bytes(f"{level}{text}\n"))
 
     def vprintk(self, text: bytes) -> int:
@@ -719,10 +726,14 @@ class Kernel:
         now = self.clock.now_ns
         if text:
             seen = _PREFIX.sub("", text.decode("utf-8", "backslashreplace"), count=1).rstrip("\n")
-            self.printk_log.append((now, seen))
-            if len(self.printk_log) > _MOST_MESSAGES:
-                del self.printk_log[: _MOST_MESSAGES // 2]
+            self._remember(now, seen)
         return self.log.vprintk(now, text)
+
+    def _remember(self, now_ns: int, text: str) -> None:
+        """Add to what the machine's user sees of the log."""
+        self.printk_log.append((now_ns, text))
+        if len(self.printk_log) > _MOST_MESSAGES:
+            del self.printk_log[: _MOST_MESSAGES // 2]
 
     def printk_once(self, where: str, text: str, level: str = KERN_WARNING) -> None:
         """Write a line to the kernel log if it is the first from there."""

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 RESERVED_PIDS: Final = 300
 PID_MAX_LIMIT: Final = 4 * 1024 * 1024
 BITS_PER_PAGE: Final = 32768
-PIDMAP_ENTRIES: Final = PID_MAX_LIMIT // BITS_PER_PAGE
 
 
 # The roles in which a task can use a pid.
@@ -84,15 +83,22 @@ class PidNamespace:
 
     __slots__ = ("level", "parent", "count", "last_pid", "child_reaper", "pidmap", "pids", "bacct")  # derived
 
-    def __init__(self, level: int, parent: PidNamespace | None, pidmap: list[Pidmap] | None = None) -> None:
+    def __init__(self, level: int, parent: PidNamespace | None) -> None:
         self.level: int = level
         self.parent: PidNamespace | None = parent
         self.count: int = 1
         self.last_pid: int = 0
         self.child_reaper: Task | None = None
-        self.pidmap: list[Pidmap] = [] if pidmap is None else pidmap
+        self.pidmap: list[Pidmap] = []  # as far as numbers were ever looked for
         self.pids: dict[int, Pid] = {}
         self.bacct: BsdAcct | None = None  # where the records of its processes go
+
+    def pidmap_of(self, index: int) -> Pidmap:
+        """Return a page of the bitmap."""
+        pidmap = self.pidmap
+        while index >= len(pidmap):
+            pidmap.append(Pidmap())
+        return pidmap[index]
 
 
 def get_pid_ns(ns: PidNamespace) -> PidNamespace:

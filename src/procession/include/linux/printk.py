@@ -21,7 +21,9 @@ __all__ = (
     "KERN_INFO",
     "KERN_NOTICE",
     "KERN_WARNING",
+    "LEVELS",
     "LOG_BUF_LEN",
+    "PLAIN_LEN",
     "LogBuf",
     "RatelimitState",
     "pointer",
@@ -34,9 +36,11 @@ KERN_WARNING: Final = "<4>"
 KERN_NOTICE: Final = "<5>"
 KERN_INFO: Final = "<6>"
 KERN_CONT: Final = "<c>"
+LEVELS: Final = frozenset({KERN_EMERG, KERN_ALERT, KERN_ERR, KERN_WARNING, KERN_NOTICE, KERN_INFO})
 
 LOG_BUF_LEN: Final = 1 << 17
 _PRINTK_BUF: Final = 1024
+PLAIN_LEN: Final = 1000  # of a message that fits with its level and its end
 
 
 class RatelimitState:
@@ -115,6 +119,12 @@ class LogBuf:
     def text_from(self, position: int) -> bytes:
         """Return what is left from that position on."""
         return bytes(self.log_buf[max(position - self.log_end + len(self.log_buf), 0) :])
+
+    def add_line(self, now_ns: int, level: str, text: str) -> None:
+        """Add a line of printable ASCII shorter than PLAIN_LEN where a new one begins, as vprintk() would."""
+        us = now_ns // NSEC_PER_USEC
+        line = f"{level}[{us // USEC_PER_SEC:5d}.{us % USEC_PER_SEC:06d}] {text}\n"
+        self._emit(bytearray(line.encode("ascii")))
 
     def vprintk(self, now_ns: int, text: bytes) -> int:
         """Add a message, of whose bytes 1,023 fit; returns how many went into the log, or were read as a level."""

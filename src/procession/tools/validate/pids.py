@@ -24,7 +24,7 @@ def validate_pidmaps(seen: Census) -> list[str]:
         for nr, pid in ns.pids.items():
             if level > pid.level or pid.numbers[level].nr != nr or pid.numbers[level].ns is not ns:
                 wrong.append(f"level {level}: number {nr} leads to {pid!r}")
-            page = pidmap[nr // BITS_PER_PAGE].page
+            page = ns.pidmap_of(nr // BITS_PER_PAGE).page
             offset = nr % BITS_PER_PAGE
             if page is None or not page[offset >> 3] >> (offset & 7) & 1:
                 wrong.append(f"level {level}: number {nr} is in use, but its bit is clear")
