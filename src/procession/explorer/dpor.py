@@ -113,6 +113,9 @@ def dpor(subject: Subject, without: frozenset[str] = frozenset()) -> Iterator[Ru
             # The init that waits for the program is last whatever is tried.
             if steps[j].nr != 1 or subject.as_init:
                 _add(path[i], initials, steps[j].nr)
+        if run.outcome is not None and run.outcome.how != "endless" and path:
+            # The end of an init is everybody's: what others were about to do could have come before.
+            path[-1].backtrack.update(path[-1].enabled)
         yield run
         if not _advance(path):
             return
