@@ -115,6 +115,7 @@ async def inotify_polled(linux: Any) -> None:
 async def children(linux: Any) -> None:
     """As init: a zombie of a grandchild is ours to reap as soon as its parent has ended."""
     gate_r, gate_w = await linux.pipe()
+    back_r, back_w = await linux.pipe()
 
     async def middle() -> int:
         async def inner() -> int:
@@ -124,6 +125,7 @@ async def children(linux: Any) -> None:
             await child(linux, zombie)
             await linux.waitid(linux.P_ALL, 0, linux.WEXITED | linux.WNOWAIT)
             await linux.write(gate_w, b"x")
+            await linux.read(back_r, 1)
             return 0
 
         await child(linux, inner)
@@ -132,6 +134,7 @@ async def children(linux: Any) -> None:
 
     await child(linux, middle)
     await linux.read(gate_r, 1)
+    await linux.write(back_w, b"x")
     pid, status = await linux.waitpid(-1, linux.WNOHANG)
     await linux.print(int(pid > 0), status >> 8)
 
@@ -155,32 +158,28 @@ async def groups(linux: Any) -> None:
 async def stops(linux: Any) -> None:
     """Who is stopped when his group becomes an orphan is sent SIGHUP; who stops later is not."""
     r, w = await linux.pipe()
-    gate_r, gate_w = await linux.pipe()
 
     async def leader() -> int:
         await linux.setpgid(0, 0)
-
-        async def middle() -> int:
-            async def stopper() -> int:
-                await linux.kill(await linux.getpid(), Sig.SIGSTOP)
-                return 3
-
-            pid = await child(linux, stopper)
-            await linux.write(gate_w, b"x")
-            _, status = await linux.waitpid(pid, linux.WUNTRACED)
-            await linux.write(w, b"s" if linux.WIFSTOPPED(status) else b"h")
-            if linux.WIFSTOPPED(status):
-                await linux.kill(pid, Sig.SIGKILL)
-            return 0
-
-        await linux.signal(Sig.SIGHUP, linux.SIG_DFL)
+        await linux.signal(Sig.SIGHUP, linux.SIG_IGN)
         await child(linux, middle)
-        await linux.read(gate_r, 1)
         return 0
 
-    pid = await child(linux, leader)
-    seen = await linux.read(r, 1)
-    await linux.print(seen.decode(), *await ended(linux, pid))
+    async def middle() -> int:
+        pid = await child(linux, stopper)
+        _, status = await linux.waitpid(pid, linux.WUNTRACED)
+        await linux.write(w, b"s" if linux.WIFSTOPPED(status) else b"h")
+        if linux.WIFSTOPPED(status):
+            await linux.kill(pid, Sig.SIGKILL)
+        return 0
+
+    async def stopper() -> int:
+        await linux.signal(Sig.SIGHUP, linux.SIG_DFL)
+        await linux.kill(await linux.getpid(), Sig.SIGSTOP)
+        return 3
+
+    await child(linux, leader)
+    await linux.print((await linux.read(r, 1)).decode())
 
 
 async def sigactions(linux: Any) -> None:
@@ -200,32 +199,6 @@ async def sigactions(linux: Any) -> None:
     statuses = await ended(linux, pid)
     await linux.close(w)
     await linux.print(len(await linux.read(r, 4)), *statuses)
-
-
-async def thread_ends(linux: Any) -> None:
-    """tkill knows a thread by its own number."""
-    gate_r, gate_w = await linux.pipe()
-    ids_r, ids_w = await linux.pipe()
-
-    async def threads() -> int:
-        async def second(linux: Any) -> None:
-            await linux.getppid()
-
-        tid = await linux.clone(second, flags=THREAD)
-        await linux.write(ids_w, struct.pack("<I", tid))
-        await linux.read(gate_r, 1)
-        return 0
-
-    pid = await child(linux, threads)
-    (tid,) = struct.unpack("<I", await linux.read(ids_r, 4))
-
-    async def alive() -> int:
-        await linux.syscall("tkill", tid, 0)
-        return 1
-
-    seen = await tried(alive)
-    await linux.write(gate_w, b"x")
-    await linux.print(seen, *await ended(linux, pid))
 
 
 async def deathsig(linux: Any) -> None:
@@ -395,22 +368,16 @@ async def text_busy(linux: Any) -> None:
 async def lease(linux: Any) -> None:
     """A lease that is given up in time does not keep others from opening the file."""
     await linux.write_file("/f", b"")
-    r, w = await linux.pipe()
+    fd = await linux.open("/f")
+    await linux.fcntl(fd, 1024, 0)
     await linux.signal(linux.SIGIO, linux.SIG_IGN)
 
-    async def holds() -> int:
-        fd = await linux.open("/f")
-        await linux.fcntl(fd, 1024, 0)
-        await linux.write(w, b"x")
-        await linux.close(fd)
-        return 1
-
     async def opens() -> int:
-        await linux.read(r, 1)
+        await linux.close(fd)
         await linux.open("/f", linux.O_WRONLY | linux.O_NONBLOCK)
         return 2
 
-    await meet(linux, opens, holds)
+    await meet(linux, lambda: linux.close(fd), opens)
 
 
 async def truncated(linux: Any) -> None:
@@ -438,7 +405,7 @@ async def limits(linux: Any) -> None:
 
     me = await linux.getpid()
     await linux.setrlimit(7, (100, 150))
-    await meet(linux, limit, lambda: linux._lower_limit(linux, me))
+    await meet(linux, limit, lambda: _lower_limit(linux, me))
 
 
 async def _lower_limit(linux: Any, pid: int) -> int:
@@ -608,6 +575,7 @@ async def mapped_alone(linux: Any) -> None:
 
 async def memory(linux: Any) -> None:
     """Two threads add to one number, each with a call between reading and writing it."""
+    r, w = await linux.pipe()
     numbers = [0]
 
     async def add(linux: Any) -> None:
@@ -615,36 +583,21 @@ async def memory(linux: Any) -> None:
         await linux.gettid()
         numbers[0] = before + 1
 
-    async def last(linux: Any) -> None:
+    async def second(linux: Any) -> None:
         await add(linux)
-        await linux.print(numbers[0])
-        await linux.exit_group(0)
+        await linux.write(w, b"x")
 
-    await linux.clone(last, flags=THREAD)
+    await linux.clone(second, flags=THREAD)
     await add(linux)
-    await linux.exit(0)
+    await linux.read(r, 1)
+    await linux.print(numbers[0])
 
 
 # Time.
 
 
-async def two_sleepers(linux: Any) -> None:
-    """Who has set his alarm first is the first to hear it."""
-    r, w = await linux.pipe()
-
-    async def sleeper(text: bytes) -> int:
-        await linux.nanosleep(1_000_000_000)
-        await linux.write(w, text)
-        return 0
-
-    a = await child(linux, lambda: sleeper(b"a"))
-    b = await child(linux, lambda: sleeper(b"b"))
-    await ended(linux, a, b)
-    await linux.print((await linux.read(r, 2)).decode())
-
-
 async def two_alarms(linux: Any) -> None:
-    """As before, with signals, which are not put off to come together."""
+    """Who has set his alarm first is the first to hear it."""
     r, w = await linux.pipe()
 
     async def sleeper(text: bytes) -> int:

@@ -203,10 +203,8 @@ class Footprints:
         if file is None:
             return
         inode = file.f_path.dentry.d_inode
-        if inode.i_flock:
-            self.touch(("locks", *inode_object(inode)[1:]), WRITES)
-            if any(lock.fl_flags & FL_LEASE for lock in inode.i_flock):
-                self.touch(("lease", *inode_object(inode)[1:]), WRITES)
+        for lock in inode.i_flock or ():
+            self.touch(("lease" if lock.fl_flags & FL_LEASE else "locks", *inode_object(inode)[1:]), WRITES)
         if file.f_count > 1 or self._alone(task, inode):
             return
         mode = inode.i_mode & S_IFMT
