@@ -213,7 +213,9 @@ def _open(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
 def _openat(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
     flags = args[2]
     creates = bool(flags & O_CREAT)
-    fp.opens(task, args[0], args[1], flags, follow=not (flags & O_NOFOLLOW or creates and flags & O_EXCL), creates=creates)
+    fp.opens(
+        task, args[0], args[1], flags, follow=not (flags & O_NOFOLLOW or (creates and flags & O_EXCL)), creates=creates
+    )
 
 
 def _creat(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:

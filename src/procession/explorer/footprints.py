@@ -14,7 +14,7 @@ from procession.explorer.calls import CALLS, MAPS, file_of, inode_object
 from procession.explorer.paths import GENERATED, Walk, text_at, walk
 from procession.explorer.steps import ADDS, EVERYTHING, READS, WRITES, Object, Step
 from procession.fs.locks import FL_LEASE, mandatory_lock
-from procession.include.linux.fcntl import AT_FDCWD, O_ACCMODE, O_TRUNC
+from procession.include.linux.fcntl import O_ACCMODE, O_TRUNC
 from procession.include.linux.fs import FMODE_WRITE, S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK
 from procession.include.linux.mm_types import VM_EXEC, VM_MAYWRITE, VM_SHARED
 from procession.include.linux.signal import (
@@ -26,6 +26,7 @@ from procession.include.linux.signal import (
     SIGCONT,
     SIGRTMIN,
 )
+
 if TYPE_CHECKING:
     from procession.include.linux.fs import File, Inode
     from procession.include.linux.kernel import Kernel

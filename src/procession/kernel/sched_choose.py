@@ -231,6 +231,7 @@ def choose_task(rq: Rq) -> None:
     tasks: list[Task] = []
     _add_tasks(rq.cfs, tasks)
     candidates = _candidates_by_number(tasks, _due(rq.cfs))
+    rq.kernel.sched.in_call = 0  # a signal that comes between a wakeup and what follows is in time for the call's end
     answer = rq.kernel.chooser.step(RUNS_NEXT, [p.pid for p in candidates])
     _begin_step(rq)
     _run_next(candidates[answer].se)

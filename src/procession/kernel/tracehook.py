@@ -81,6 +81,7 @@ async def choose_syscall_entry(current: Task, name: str, args: tuple[Any, ...]) 
     if not sched_choose.choose_before_call(current, name, args):
         return
     await sched.schedule(current)
+    current.kernel.sched.in_call = current.pid
     if signal_pending(current):
         stack: Any = current.stack
         stack.name = ""
