@@ -20,7 +20,7 @@ import traceback
 from rich.console import Console
 from rich.table import Table
 
-from fuzz import cpython, explored, faults, hostile, programs, repeat, seeds, terminals
+from fuzz import cpython, explored, faults, hostile, orders, programs, repeat, seeds, terminals
 from fuzz.tried import Tried
 
 __all__ = ("KINDS", "main")
@@ -38,7 +38,8 @@ KINDS: dict[str, tuple[Callable[[int, int], Tried], int]] = {
     "tracers": (partial(hostile.run, "tracers"), 50_000),
     "repeat": (repeat.run, 200),
     "seeds": (seeds.run, 2_000),
-    "explored": (explored.run, 21),
+    "explored": (explored.run, 23),
+    "orders": (orders.run, 3_000),
     "cpython": (cpython.run, 3000),
 }
 

@@ -78,25 +78,6 @@ def test_schedules_at_random_are_orders_like_others_and_can_be_had_again(strateg
     assert 1 < len(set(outcomes)) <= len(model("two_children").OUTCOMES)
 
 
-# What the footprints are for: an outcome is lost without each kind of object.
-
-NEEDED = {
-    "pending": "lost_wakeup",
-    "blocked": "queued_signals",
-    "task": "orphan",
-    "inode": "two_children",
-    "locks": "lock_order",
-    "ipc": "semaphore",
-}
-
-
-@pytest.mark.parametrize("kind", NEEDED)
-def test_leaving_out_a_kind_of_object_loses_an_outcome(kind):
-    found = seen(dpor(Subject(model(NEEDED[kind]).main), frozenset({kind})))
-
-    assert set(found) < model(NEEDED[kind]).OUTCOMES
-
-
 # Failures.
 
 

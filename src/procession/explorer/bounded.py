@@ -25,10 +25,12 @@ class Shared:
     def __init__(self) -> None:
         self.objects: set[Object] = set()
         self.touched: dict[Object, dict[int, int]] = {}
+        self.anything = False  # whether somebody has touched nobody knows what
 
     def learn(self, touches: Mapping[int, Mapping[Object, int]]) -> None:
         """Add what a run has shown: by thread, what it has touched and how."""
         for nr, things in touches.items():
+            self.anything = self.anything or EVERYTHING in things
             for thing, how in things.items():
                 if thing in self.objects:
                     continue
@@ -40,7 +42,7 @@ class Shared:
 
     def meets(self, objects: Sequence[Object]) -> bool:
         """Whether any of these is one of them."""
-        return EVERYTHING in objects or not self.objects.isdisjoint(objects)
+        return EVERYTHING in objects or (self.anything and bool(objects)) or not self.objects.isdisjoint(objects)
 
 
 class Place:

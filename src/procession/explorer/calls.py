@@ -6,25 +6,34 @@ Descriptors are the first argument where nothing else is said.
 from __future__ import annotations
 
 from collections.abc import Callable
+import struct
 from typing import TYPE_CHECKING, Any, Final
 
+from procession.drivers.tty.tty_io import TtyFile
+from procession.explorer.paths import bytes_at
 from procession.explorer.steps import READS, WRITES, Object
+from procession.include.asm.ioctls import TCGETS, TIOCGPGRP, TIOCGWINSZ
 from procession.include.linux.fcntl import (
+    AT_FDCWD,
     F_DUPFD,
     F_DUPFD_CLOEXEC,
     F_GETFD,
     F_GETFL,
     F_GETLK,
     F_SETFD,
+    F_SETFL,
     F_SETLK,
     F_SETLKW,
+    O_ASYNC,
     O_CREAT,
+    O_EXCL,
+    O_NOFOLLOW,
     O_TRUNC,
+    O_WRONLY,
 )
 from procession.include.linux.fdtable import FD_MASK, FD_SHIFT
-from procession.include.linux.mm_types import PROT_WRITE
-from procession.include.linux.mman import MAP_SHARED
-from procession.include.linux.sched import CLONE_FILES, CLONE_FS, CLONE_VM
+from procession.include.linux.prctl import PR_SET_PDEATHSIG
+from procession.include.linux.socket import AF_UNIX
 from procession.include.linux.wait import P_PID
 
 if TYPE_CHECKING:
@@ -32,7 +41,7 @@ if TYPE_CHECKING:
     from procession.include.linux.fs import File, Inode
     from procession.include.linux.sched import Task
 
-__all__ = ("CALLS", "OPENS", "file_of", "inode_object")
+__all__ = ("CALLS", "MAPS", "file_of", "inode_object")
 
 Call = Callable[["Footprints", "Task", tuple[Any, ...]], None]
 
@@ -50,8 +59,14 @@ def file_of(task: Task, fd: int) -> File | None:
     return files.fd[fd]
 
 
-# Calls that open a file, and which of their arguments the flags are.
-OPENS: Final[dict[str, int]] = {"open": 1, "openat": 2, "creat": 0}
+# Calls after which other files may be mapped than before.
+MAPS: Final = frozenset({"mmap", "mremap", "munmap", "shmat", "shmdt"})
+
+# Of ioctl: what a program asks to see whether a file is a terminal, and how large.
+_LOOKS_AT_TERMINAL: Final = frozenset({TCGETS, TIOCGWINSZ, TIOCGPGRP})
+
+_PATH_AT: Final = 2  # offset of a path in a sockaddr
+_MSGHDR: Final = 56
 
 
 def _nothing(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
@@ -104,59 +119,125 @@ def _socket(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
     fp.touch(("groups",), READS)
 
 
-def _path_reads(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.path(task, args[0], READS)
+def _named_socket(pointer: int, size: int) -> Call:
+    """Return what a call does whose arguments have the address of a socket."""
+
+    def touch(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
+        _socket(fp, task, args)
+        _unix_name(fp, task, args[pointer], args[size], binds=False)
+
+    return touch
 
 
-def _path_at_reads(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.path(task, args[1], READS)
+def _unix_name(fp: Footprints, task: Task, pointer: Any, size: Any, *, binds: bool) -> None:
+    """Note that the address of a socket is looked up, if it is a path; binds: or made."""
+    raw = bytes_at(fp.k, task, pointer, min(size, 110)) if pointer and isinstance(size, int) else b""
+    if len(raw) <= _PATH_AT or int.from_bytes(raw[:_PATH_AT], "little") != AF_UNIX or not raw[_PATH_AT]:
+        return
+    path = raw[_PATH_AT:]
+    if binds:
+        fp.path_changes(task, AT_FDCWD, path)
+    else:
+        fp.path(task, AT_FDCWD, path)
 
 
-def _stat(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.touch(("sizes", fp.path(task, args[0], READS).decode(errors="surrogateescape")), READS)
+def _bind(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
+    _socket(fp, task, args)
+    _unix_name(fp, task, args[1], args[2], binds=True)
 
 
-def _stat_at(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.touch(("sizes", fp.path(task, args[1], READS).decode(errors="surrogateescape")), READS)
+def _sendmsg(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
+    _socket(fp, task, args)
+    header = bytes_at(fp.k, task, args[1], _MSGHDR)
+    if len(header) < _MSGHDR:
+        fp.everything()
+        return
+    name, name_size, *_, control_size, _ = struct.unpack("<QI4xQQQQi4x", header)
+    fp.passes = fp.passes or control_size > 0
+    _unix_name(fp, task, name, name_size, binds=False)
+
+
+def _stat_at(first: int, *, follow: bool = True) -> Call:
+    """Return what a call does that tells something of a file; first: which argument is the path."""
+
+    def touch(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
+        found = fp.path(task, args[first - 1] if first else AT_FDCWD, args[first], follow=follow)
+        if found.inode is not None:
+            fp.touch(inode_object(found.inode), READS)
+
+    return touch
+
+
+def _path(first: int, *, follow: bool = True) -> Call:
+    """Return what a call does that looks up a path."""
+
+    def touch(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
+        fp.path(task, args[first - 1] if first else AT_FDCWD, args[first], follow=follow)
+
+    return touch
+
+
+def _inode_changes(first: int) -> Call:
+    """Return what a call does that changes the file that a path leads to."""
+
+    def touch(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
+        found = fp.path(task, args[first - 1] if first else AT_FDCWD, args[first])
+        if found.inode is not None:
+            fp.touch(inode_object(found.inode), WRITES)
+
+    return touch
+
+
+def _names_change(*paths: int, at: bool = False) -> Call:
+    """Return what a call does that makes names or takes them away; paths: which arguments, at: behind directories."""
+
+    def touch(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
+        for index in paths:
+            fp.path_changes(task, args[index - 1] if at else AT_FDCWD, args[index])
+
+    return touch
+
+
+def _symlink(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
+    fp.path_changes(task, AT_FDCWD, args[1])
+
+
+def _symlinkat(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
+    fp.path_changes(task, args[1], args[2])
 
 
 def _open(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    name = fp.path(task, args[0], WRITES if args[1] & O_CREAT else READS)
-    if args[1] & O_TRUNC:
-        fp.touch(("sizes", name.decode(errors="surrogateescape")), WRITES)
+    _openat(fp, task, (AT_FDCWD, *args))
 
 
 def _openat(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    _open(fp, task, args[1:])
+    flags = args[2]
+    creates = bool(flags & O_CREAT)
+    fp.opens(
+        task, args[0], args[1], flags, follow=not (flags & O_NOFOLLOW or (creates and flags & O_EXCL)), creates=creates
+    )
 
 
 def _creat(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    _open(fp, task, (args[0], O_CREAT | O_TRUNC))
+    _open(fp, task, (args[0], O_CREAT | O_TRUNC | O_WRONLY))
 
 
-def _name_changes(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.path(task, args[0], WRITES)
-
-
-def _name_at_changes(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.path(task, args[1], WRITES)
-
-
-def _two_names(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.path(task, args[0], WRITES)
-    fp.path(task, args[1], WRITES)
-
-
-def _two_names_at(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.path(task, args[1], WRITES)
-    fp.path(task, args[3], WRITES)
+def _getcwd(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
+    fs = task.fs
+    dentry = None if fs is None else fs.pwd.dentry
+    while dentry is not None and dentry.d_parent is not dentry:
+        fp.touch(("name", dentry.d_name), READS)
+        dentry = dentry.d_parent
 
 
 def _execve(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.path(task, args[0], READS)
+    inode = fp.path(task, AT_FDCWD, args[0]).inode
+    if inode is not None:
+        fp.touch(inode_object(inode), READS)
+        fp.touch(("text", *inode_object(inode)[1:]), READS)
+    fp.unmaps(task)
     fp.touch(("sigactions", task.tgid), WRITES)
     fp.touch(("task", task.tgid), WRITES)
-    fp.shared.discard(task.tgid)
     files = task.files
     if files is not None:
         for fd, file in enumerate(files.fd):
@@ -164,14 +245,9 @@ def _execve(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
                 fp.close(task, fd)
 
 
-def _clone(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    if args and isinstance(args[0], int) and args[0] & (CLONE_FILES | CLONE_FS) and not args[0] & CLONE_VM:
-        fp.everything()  # a descriptor table that two processes share, and nothing else: nobody does that
-
-
 def _wait4(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
     if args[0] > 0:
-        fp.touch(("task", args[0]), READS)
+        fp.touch(fp.process(task, args[0]), READS)
         return
     fp.looks_at_children(task)
     if args[0] != -1:
@@ -180,7 +256,7 @@ def _wait4(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
 
 def _waitid(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
     if args[0] == P_PID:
-        fp.touch(("task", args[1]), READS)
+        fp.touch(fp.process(task, args[1]), READS)
         return
     fp.looks_at_children(task)
     fp.touch(("groups",), READS)
@@ -188,15 +264,9 @@ def _waitid(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
 
 def _kill(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
     if args[0] > 0:
-        fp.touch(("task", args[0]), READS)
+        fp.touch(fp.process(task, args[0]), READS)
     else:
-        fp.touch(("groups",), READS)
-        for p in fp.k.tasks:
-            fp.touch(("task", p.tgid), READS)
-
-
-def _tgkill(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.touch(("task", args[0]), READS)
+        fp.touch(("groups",), READS)  # who is there; an event tells of each that is sent the signal
 
 
 def _mask(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
@@ -212,11 +282,24 @@ def _reads_self(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
 
 
 def _reads_task(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.touch(("task", args[0] or task.tgid), READS)
+    fp.touch(fp.process(task, args[0]) if args[0] else ("task", task.tgid), READS)
+
+
+def _setrlimit(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
+    fp.touch(("task", task.tgid), WRITES)
+
+
+def _prlimit(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
+    if not args[0]:
+        fp.touch(("task", task.tgid), WRITES if args[2] else READS)
+    elif args[2]:
+        fp.everything()  # what another process may do
+    else:
+        _reads_task(fp, task, args)
 
 
 def _setpgid(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.touch(("task", args[0] or task.tgid), WRITES)
+    fp.touch(fp.process(task, args[0]) if args[0] else ("task", task.tgid), WRITES)
     fp.touch(("groups",), WRITES)
 
 
@@ -233,8 +316,9 @@ def _fcntl(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
         return
     if cmd in (F_SETLK, F_SETLKW, F_GETLK):
         fp.touch(("locks", *inode_object(file.f_path.dentry.d_inode)[1:]), READS if cmd == F_GETLK else WRITES)
-    elif cmd == F_GETFL:
-        fp.touch(("position", *inode_object(file.f_path.dentry.d_inode)[1:]), READS)
+    elif cmd in (F_GETFL, F_SETFL) and not args[2] & O_ASYNC:
+        if file.f_count > 1:
+            fp.file(file, READS if cmd == F_GETFL else WRITES, moves=True)
     else:
         fp.everything()
 
@@ -245,9 +329,18 @@ def _flock(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
         fp.touch(("locks", *inode_object(file.f_path.dentry.d_inode)[1:]), WRITES)
 
 
-def _mmap(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    if args[3] & MAP_SHARED and args[2] & PROT_WRITE:
-        fp.shared.add(task.tgid)
+def _ioctl(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
+    file = file_of(task, args[0])
+    if file is None:
+        return
+    if args[1] in _LOOKS_AT_TERMINAL and not isinstance(file, TtyFile):
+        return  # it is none, and says so
+    fp.file(file, WRITES)
+
+
+def _prctl(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
+    if args[0] == PR_SET_PDEATHSIG:
+        fp.touch(("task", task.tgid), WRITES)  # as the parent's end
 
 
 def _ipc_object(kind: str) -> Call:
@@ -266,21 +359,25 @@ def _ipc_ids(kind: str) -> Call:
 
 
 def _shmat(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.touch(("ids", "shm"), READS)
-    fp.shared.add(task.tgid)
+    fp.touch(("ids", "shm"), WRITES)
 
 
 CALLS: Final[dict[str, Call]] = {
     "accept": _socket,
     "accept4": _socket,
-    "access": _stat,
+    "access": _stat_at(0),
     "alarm": _nothing,
-    "bind": _socket,
-    "chdir": _path_reads,
+    "arch_prctl": _nothing,
+    "bind": _bind,
+    "brk": _nothing,
+    "capget": _nothing,
+    "chdir": _path(0),
+    "clock_getres": _nothing,
+    "clock_gettime": _nothing,
     "clock_nanosleep": _nothing,
-    "clone": _clone,
+    "clone": _nothing,
     "close": _close,
-    "connect": _socket,
+    "connect": _named_socket(1, 2),
     "creat": _creat,
     "dup": _nothing,
     "dup2": _dup_to,
@@ -295,87 +392,126 @@ CALLS: Final[dict[str, Call]] = {
     "execve": _execve,
     "exit": _nothing,  # an event tells of it, as of every other end
     "exit_group": _nothing,
-    "faccessat": _stat_at,
+    "faccessat": _stat_at(1),
     "fadvise64": _nothing,
+    "fallocate": _fd_pwrites,
     "fchdir": _nothing,
     "fcntl": _fcntl,
+    "fdatasync": _nothing,
+    "fgetxattr": _fd_preads,
     "flock": _flock,
     "fork": _nothing,
     "fstat": _fd_preads,
+    "fstatfs": _nothing,
+    "fsync": _nothing,
     "ftruncate": _fd_pwrites,
     "futex": _nothing,  # its word is in memory that is shared, or nobody else's
-    "getdents": _fd_writes,
-    "getdents64": _fd_writes,
+    "getcpu": _nothing,
+    "getcwd": _getcwd,
+    "getdents": _fd_reads,
+    "getdents64": _fd_reads,
+    "getegid": _nothing,
+    "geteuid": _nothing,
+    "getgid": _nothing,
+    "getgroups": _nothing,
     "getitimer": _nothing,
     "getpeername": _socket,
     "getpgid": _reads_task,
     "getpgrp": _reads_self,
+    "getpid": _nothing,
     "getppid": _reads_self,
+    "getresgid": _nothing,
+    "getresuid": _nothing,
+    "getrlimit": _nothing,
+    "getrusage": _nothing,
     "getsid": _reads_task,
     "getsockname": _socket,
     "getsockopt": _socket,
-    "ioctl": _fd_writes,
+    "gettid": _nothing,
+    "gettimeofday": _nothing,
+    "getuid": _nothing,
+    "getxattr": _stat_at(0),
+    "ioctl": _ioctl,
     "kill": _kill,
-    "link": _two_names,
-    "linkat": _two_names_at,
+    "lgetxattr": _stat_at(0, follow=False),
+    "link": _names_change(0, 1),
+    "linkat": _names_change(1, 3, at=True),
     "listen": _socket,
     "lseek": _lseek,
-    "lstat": _stat,
+    "lstat": _stat_at(0, follow=False),
+    "madvise": _nothing,
     "may_lose_cpu": _everything,  # of labs: a place inside a call
-    "mkdir": _name_changes,
-    "mkdirat": _name_at_changes,
-    "mknod": _name_changes,
-    "mmap": _mmap,
+    "mkdir": _names_change(0),
+    "mkdirat": _names_change(1, at=True),
+    "mknod": _names_change(0),
+    "mknodat": _names_change(1, at=True),
+    "mlock": _nothing,
+    "mlockall": _nothing,
+    "mmap": _nothing,
     "mprotect": _nothing,
+    "mremap": _nothing,
     "msgctl": _ipc_ids("msg"),
     "msgget": _ipc_ids("msg"),
     "msgrcv": _ipc_object("msg"),
     "msgsnd": _ipc_object("msg"),
+    "msync": _nothing,
+    "munlock": _nothing,
+    "munlockall": _nothing,
     "munmap": _nothing,
     "nanosleep": _nothing,
-    "newfstatat": _stat_at,
+    "newfstatat": _stat_at(1),
     "open": _open,
     "openat": _openat,
     "pause": _nothing,
+    "personality": _nothing,
     "pipe": _nothing,
     "pipe2": _nothing,
     "poll": _all_fds,
     "ppoll": _all_fds,
+    "prctl": _prctl,
     "pread64": _fd_preads,
     "preadv": _fd_preads,
-    "prlimit64": _nothing,
+    "prlimit64": _prlimit,
     "pselect6": _all_fds,
     "pwrite64": _fd_pwrites,
     "pwritev": _fd_pwrites,
     "read": _fd_reads,
-    "readlink": _path_reads,
-    "readlinkat": _path_at_reads,
+    "readahead": _nothing,
+    "readlink": _path(0, follow=False),
+    "readlinkat": _path(1, follow=False),
     "readv": _fd_reads,
     "recvfrom": _socket,
     "recvmsg": _socket,
-    "rename": _two_names,
-    "renameat": _two_names_at,
+    "rename": _names_change(0, 1),
+    "renameat": _names_change(1, 3, at=True),
     "restart_syscall": _nothing,
-    "rmdir": _name_changes,
+    "rmdir": _names_change(0),
     "rt_sigaction": _sigaction,
     "rt_sigpending": _mask,
     "rt_sigprocmask": _mask,
     "rt_sigqueueinfo": _kill,
+    "rt_sigreturn": _nothing,
     "rt_sigsuspend": _mask,
     "rt_sigtimedwait": _mask,
-    "rt_tgsigqueueinfo": _tgkill,
+    "rt_tgsigqueueinfo": _kill,
+    "sched_get_priority_max": _nothing,
+    "sched_get_priority_min": _nothing,
+    "sched_getaffinity": _nothing,
+    "sched_getparam": _reads_task,
+    "sched_getscheduler": _reads_task,
     "sched_yield": _nothing,
     "select": _all_fds,
     "semctl": _ipc_ids("sem"),
     "semget": _ipc_ids("sem"),
     "semop": _ipc_object("sem"),
     "semtimedop": _ipc_object("sem"),
-    "sendmsg": _socket,
-    "sendto": _socket,
+    "sendmsg": _sendmsg,
+    "sendto": _named_socket(4, 5),
     "set_robust_list": _nothing,
+    "set_tid_address": _nothing,
     "setitimer": _nothing,
     "setpgid": _setpgid,
-    "setrlimit": _nothing,
+    "setrlimit": _setrlimit,
     "setsid": _setsid,
     "setsockopt": _socket,
     "shmat": _shmat,
@@ -383,26 +519,38 @@ CALLS: Final[dict[str, Call]] = {
     "shmdt": _ipc_ids("shm"),
     "shmget": _ipc_ids("shm"),
     "shutdown": _socket,
+    "sigaltstack": _nothing,
+    "signalfd": _nothing,
     "signalfd4": _nothing,
     "socket": _nothing,
     "socketpair": _nothing,
-    "stat": _stat,
-    "symlink": _two_names,
-    "tgkill": _tgkill,
+    "stat": _stat_at(0),
+    "statfs": _path(0),
+    "symlink": _symlink,
+    "symlinkat": _symlinkat,
+    "sync": _nothing,
+    "sync_file_range": _nothing,
+    "syncfs": _nothing,
+    "tgkill": _kill,
+    "time": _nothing,
     "timer_create": _nothing,
     "timer_delete": _nothing,
     "timer_gettime": _nothing,
     "timer_settime": _nothing,
     "timerfd_create": _nothing,
     "timerfd_settime": _fd_writes,
-    "tkill": _tgkill,
-    "unlink": _name_changes,
-    "unlinkat": _name_at_changes,
+    "times": _nothing,
+    "tkill": _kill,
+    "truncate": _inode_changes(0),
+    "umask": _nothing,
+    "uname": _nothing,
+    "unlink": _names_change(0),
+    "unlinkat": _names_change(1, at=True),
+    "utime": _inode_changes(0),
+    "utimes": _inode_changes(0),
     "vfork": _nothing,
     "wait4": _wait4,
     "waitid": _waitid,
     "write": _fd_writes,
     "writev": _fd_writes,
-    "=load": _nothing,
-    "=store": _nothing,
 }

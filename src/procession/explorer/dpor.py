@@ -116,6 +116,9 @@ class Exhaustive:
             point = line[i].insert([events[k] for k in rest], behind)
             if point is not None:
                 changed.append(point)
+        if found.cut:
+            line[-1].try_all(line[-1].enabled)
+            changed.append(line[-1])
         for point in (*changed, *line[begin:]):
             self._release(point)
         if not self.wave:

@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.explorer.calls import CALLS, OPENS, file_of, inode_object
+from procession.explorer.calls import CALLS, MAPS, file_of, inode_object
+from procession.explorer.paths import GENERATED, Walk, text_at, walk
 from procession.explorer.steps import ADDS, EVERYTHING, READS, WRITES, Object, Step
+from procession.fs.locks import FL_LEASE, mandatory_lock
 from procession.hw.chooser import TIME_PASSES, TIMER
-from procession.include.linux.fcntl import O_CREAT, O_TRUNC
+from procession.include.linux.fcntl import O_ACCMODE, O_TRUNC
 from procession.include.linux.fs import FMODE_WRITE, S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK
+from procession.include.linux.mm_types import VM_EXEC, VM_MAYWRITE, VM_SHARED
 from procession.include.linux.sched import TASK_STOPPED_BIT, TASK_TRACED_BIT
 from procession.include.linux.signal import (
     SA_SIGINFO,
@@ -25,11 +28,11 @@ from procession.include.linux.signal import (
     SIGCONT,
     SIGRTMIN,
 )
-from procession.tools.peek import peek
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import File, Inode
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.sched import Task
 
 __all__ = ("KINDS", "Footprints")
@@ -43,8 +46,9 @@ KINDS: Final = (
     "everything",
     "groups",  # who is in which process group
     "ids",  # what of System V IPC there is
-    "inode",  # contents of a file or pipe, by device and number
+    "inode",  # contents of a file, a pipe, a directory, memory that is shared, by device and number
     "ipc",  # contents of one object of System V IPC
+    "lease",  # whether a file has leases
     "locks",  # record locks and flock, by inode
     "memory",  # an address space that several threads share
     "name",  # what a name in any directory leads to
@@ -52,32 +56,39 @@ KINDS: Final = (
     "pending",  # signals that are pending and not blocked, by process
     "position",  # of a file that several descriptors share
     "random",  # what is left of the random bytes
-    "shared",  # memory that several address spaces share
     "sigactions",  # how a process handles signals
-    "sizes",  # what stat tells of a file, by its name
     "sockets",
     "stops",  # who is stopped
     "task",  # whether a process lives, is a zombie or stopped, and who its parent is
     "terminal",
+    "text",  # whether a file is executed, or open for writing
     "timers",  # which are armed, if they may expire while somebody could go on
 )
+
+_NONE: Final[dict[Object, int]] = {}
+_MEM_MAJOR: Final = 1  # /dev/null and others that have nothing to open
 
 
 class Footprints:
     """Fills in what the steps of one run touch.
 
-    without: kinds that are left out.  shared: processes that have memory in common with another one.
+    without: kinds that are left out.  maps: what the files that an address space has mapped are, and how it touches
+    them with each step.  several: open files that more than one descriptor stood for.  passes: whether descriptors were
+    sent in messages.
     """
 
-    __slots__ = ("k", "serial", "shared", "step", "timers", "watch", "without")
+    __slots__ = ("k", "maps", "passes", "serial", "several", "step", "task", "timers", "watch", "without")
 
     def __init__(self, k: Kernel, without: frozenset[str]) -> None:
         self.k = k
         self.without = without
-        self.shared: set[int] = set()
         self.timers = TIMER in k.chooser.provider.optional
         self.serial = 0  # of the last timer that was started when the step began
+        self.maps: dict[MmStruct, dict[Object, int]] = {}
+        self.several: set[File] = set()
+        self.passes = False
         self.step: Step | None = None
+        self.task: Task | None = None
         self.watch: Callable[[Object], None] | None = None  # told of each object that is touched
 
     def touch(self, thing: Object, how: int) -> None:
@@ -95,7 +106,7 @@ class Footprints:
 
     def begin(self, step: Step, task: Task | None) -> None:
         """Note what a step touches from its beginning: its call, and what every step of the thread does."""
-        self.step = step
+        self.step, self.task = step, task
         self.serial = self.k.timers.timer_serial
         if step.nr == TIME_PASSES:
             self.touch(("timers",), WRITES)
@@ -108,8 +119,10 @@ class Footprints:
         if task.mm.mm_users > 1:
             owner = task.mm.owner
             self.touch(("memory", task.tgid if owner is None else owner.tgid), WRITES)
-        if task.tgid in self.shared:
-            self.touch(("shared",), WRITES)
+        elif (task.files is not None and task.files.count > 1) or (task.fs is not None and task.fs.users > 1):
+            self.touch(("memory", 0), WRITES)  # descriptors, or a directory, that two processes share
+        for thing, how in self.maps.get(task.mm, _NONE).items():
+            self.touch(thing, how)
         if not step.what:
             return
         call = CALLS.get(step.what)
@@ -125,13 +138,26 @@ class Footprints:
         if task is not None and task.state & (TASK_STOPPED_BIT | TASK_TRACED_BIT):
             self.stopped(task)
 
-    def ended(self, task: Task, name: str, args: tuple[Any, ...], result: int) -> None:
-        """Note what is only known now that a call has its result."""
-        if result < 0 or name not in OPENS:
+    def ended(self, task: Task, name: str, result: int) -> None:
+        """Note what is only known now that a call has its result: which files are mapped."""
+        mm = task.mm
+        if name not in MAPS or mm is None or (result < 0 and result >= -4095):
             return
-        flags = args[OPENS[name]] if name != "creat" else O_CREAT | O_TRUNC
-        if flags & O_TRUNC:
-            self.fd(task, result, WRITES)
+        things: dict[Object, int] = {}
+        mapped = [(vma, vma.vm_file.f_path.dentry.d_inode) for vma in mm.mmap if vma.vm_file is not None]
+        code = {inode for vma, inode in mapped if vma.vm_flags & VM_EXEC}
+        for vma, inode in mapped:
+            # Until a page of it is written to, a private mapping shows what the file is. Nobody writes to code.
+            if vma.vm_flags & VM_SHARED or inode not in code:
+                how = WRITES if vma.vm_flags & VM_SHARED and vma.vm_flags & VM_MAYWRITE else READS
+                thing = inode_object(inode)
+                things[thing] = things.get(thing, 0) | how
+        if things:
+            self.maps[mm] = things
+        else:
+            self.maps.pop(mm, None)
+        for thing, how in things.items():
+            self.touch(thing, how)
 
     # What things are.
 
@@ -142,20 +168,36 @@ class Footprints:
         mode = inode.i_mode & S_IFMT
         if mode == S_IFSOCK:
             self.touch(("sockets",), WRITES)
-        elif sb.s_type in ("proc", "sysfs", "cgroup", "debugfs"):
+            if self.passes:
+                self.everything()  # any file may be closed with a message that nobody receives
+        elif sb.s_type in GENERATED:
             self.everything()
         elif mode == S_IFIFO:
             self.touch(inode_object(inode), WRITES)
         elif mode == S_IFCHR:
             self._device(file, inode, how)
         elif sb.s_type == "anon_inodefs":
-            self.touch(("anonymous",), WRITES)
+            self._anonymous(file)
         else:
             self.touch(inode_object(inode), how)
-            if moves and file.f_count > 1:
+            if file.f_count > 1:
+                self.several.add(file)
+            if moves and file in self.several:
                 self.touch(("position", *inode_object(inode)[1:]), WRITES)
-            if how != READS:
-                self.touch(("sizes", file.f_path.dentry.d_name), WRITES)
+            if mandatory_lock(inode):
+                self.touch(("locks", *inode_object(inode)[1:]), READS)
+
+    def _anonymous(self, file: File) -> None:
+        self.touch(("anonymous",), WRITES)
+        match type(file).__name__:
+            case "SignalfdFile":
+                if self.task is not None:
+                    self.touch(("blocked", self.task.tgid), WRITES)
+            case "EventpollFile":
+                for watched, _ in file.private_data.rbr:
+                    self.file(watched, READS)
+            case "InotifyFile" | "FanotifyFile":
+                self.everything()  # whatever is done to any file
 
     def _device(self, file: File, inode: Inode, how: int) -> None:
         kind = type(file).__name__
@@ -181,8 +223,8 @@ class Footprints:
         if file is None:
             return
         inode = file.f_path.dentry.d_inode
-        if inode.i_flock:
-            self.touch(("locks", *inode_object(inode)[1:]), WRITES)
+        for lock in inode.i_flock or ():
+            self.touch(("lease" if lock.fl_flags & FL_LEASE else "locks", *inode_object(inode)[1:]), WRITES)
         if self._alone(task, inode):
             return
         left = file.f_count - closed
@@ -194,6 +236,8 @@ class Footprints:
             return
         if mode in (S_IFIFO, S_IFSOCK) or mode not in (S_IFREG, S_IFCHR) or type(file).__name__ == "TtyFile":
             self.file(file, WRITES)
+        elif mode == S_IFREG and file.f_mode & FMODE_WRITE:
+            self.touch(("text", *inode_object(inode)[1:]), ADDS)
 
     def _alone(self, task: Task, inode: Inode) -> bool:
         """Whether a pipe is open in this process alone, so that nobody notices when it goes away."""
@@ -203,17 +247,58 @@ class Footprints:
         ours = {file for file in files.fd if file is not None and file.f_path.dentry.d_inode is inode}
         return len(ours) >= pipe.readers + pipe.writers and all(file.f_count == 1 for file in ours)
 
-    def path(self, task: Task, pointer: Any, how: int) -> bytes:
-        """Note that a path is looked up, and, with how WRITES, that what its last name leads to changes; returns it."""
-        text = _text(self.k, task, pointer)
-        names = [name for name in text.split(b"/") if name not in (b"", b".", b"..")]
-        if text.startswith((b"/proc/", b"/sys/")):
+    def path(self, task: Task, dfd: int, pointer: Any, *, follow: bool = True) -> Walk:
+        """Note that a path is looked up; returns where it leads."""
+        dfd = dfd - (1 << 32) if dfd & 0xFFFFFFFF >= 1 << 31 and dfd > 0 else dfd
+        found = walk(task, dfd, text_at(self.k, task, pointer), follow=follow)
+        if found.generated:
             self.everything()
-        for name in names:
-            self.touch(("name", name.decode(errors="surrogateescape")), READS)
-        if names and how != READS:
-            self.touch(("name", names[-1].decode(errors="surrogateescape")), how)
-        return names[-1] if names else b""
+        for name in found.names:
+            self.touch(("name", name), READS)
+        return found
+
+    def path_changes(self, task: Task, dfd: int, pointer: Any) -> None:
+        """Note that what the last name of a path leads to changes, and with it the directory that it is in."""
+        found = self.path(task, dfd, pointer, follow=False)
+        if found.names:
+            self.touch(("name", found.names[-1]), WRITES)
+        for inode in (found.parent, found.inode):
+            if inode is not None:
+                self.touch(inode_object(inode), WRITES)
+
+    def opens(self, task: Task, dfd: int, pointer: Any, flags: int, *, follow: bool, creates: bool) -> None:
+        """Note that a file is opened; creates: if it is not there."""
+        found = self.path(task, dfd, pointer, follow=follow)
+        inode = found.inode
+        if inode is None:
+            if creates and found.parent is not None:
+                self.touch(("name", found.names[-1]), WRITES)
+                self.touch(inode_object(found.parent), WRITES)
+            return
+        mode = inode.i_mode & S_IFMT
+        if mode == S_IFREG:
+            self.touch(("lease", *inode_object(inode)[1:]), READS)
+            if flags & O_ACCMODE:
+                self.touch(("text", *inode_object(inode)[1:]), ADDS)
+            if flags & O_TRUNC:
+                self.touch(inode_object(inode), WRITES)
+        elif mode == S_IFIFO:
+            self.touch(inode_object(inode), WRITES)
+        elif mode == S_IFCHR and inode.i_rdev >> 8 != _MEM_MAJOR:
+            self.touch(("terminal",), WRITES)
+            self.touch(("groups",), READS)
+
+    def process(self, task: Task, nr: int) -> Object:
+        """Return the object that the process with a number is, as task knows it."""
+        assert task.nsproxy is not None
+        ns = task.nsproxy.pid_ns
+        pid = ns.pids.get(nr)
+        if pid is not None:
+            for p in pid.tasks[0] or ():
+                return ("task", p.tgid)
+        if ns.level:
+            self.everything()  # it had another number in the first namespace, if it was there
+        return ("task", nr)
 
     # Events.
 
@@ -247,8 +332,8 @@ class Footprints:
         """Note a fork."""
         self.touch(("children", parent.tgid), WRITES)
         self.touch(("groups",), ADDS)
-        if parent.tgid in self.shared:
-            self.shared.add(child.tgid)
+        if parent.mm is not None and child.mm is not None and parent.mm in self.maps:
+            self.maps[child.mm] = self.maps[parent.mm]
 
     def dies(self, p: Task) -> None:
         """Note what the end of a thread does: files are closed, children go elsewhere, the parent hears of it."""
@@ -256,14 +341,29 @@ class Footprints:
         if files is not None and files.count == 1:
             for file in dict.fromkeys(file for file in files.fd if file is not None):
                 self.close(p, files.fd.index(file), files.fd.count(file))
+        self.unmaps(p)
         self.touch(("task", p.tgid), WRITES)
         self.touch(("stops",), READS)
         if p.children:
             self.touch(("children", p.tgid), WRITES)
-        for child in p.children:
+        for child in (*p.children, *(p.ptraced or ())):
             self.touch(("task", child.tgid), WRITES)
+        if p.sysvsem is not None:
+            for undo in p.sysvsem.list_proc:
+                self.touch(("ids", "sem"), READS)
+                self.touch(("ipc", "sem", undo.semid), WRITES)
         parent = p.real_parent
         self.touch(("sigactions", parent.tgid), READS)
+
+    def unmaps(self, p: Task) -> None:
+        """Note that an address space goes away, unless others are in it."""
+        mm = p.mm
+        if mm is None or mm.mm_users > 1:
+            return
+        if mm.exe_file is not None:
+            self.touch(("text", *inode_object(mm.exe_file.f_path.dentry.d_inode)[1:]), READS)
+        if mm in self.maps and any(type(vma.vm_file).__name__ == "ShmFile" for vma in mm.mmap):
+            self.touch(("ids", "shm"), WRITES)
 
     def reparented(self, child: int, to: int) -> None:
         """Note that a child has another parent."""
@@ -289,24 +389,3 @@ class Footprints:
                 self.touch(("task", child.tgid), READS)
             for child in t.ptraced or ():
                 self.touch(("task", child.tgid), READS)
-
-
-def _text(k: Kernel, task: Task, pointer: Any) -> bytes:
-    """Return the path at a user pointer, b"" where there is none."""
-    if not isinstance(pointer, int):
-        try:
-            data: bytes = pointer.load(0, len(pointer))
-        except AttributeError:
-            return b""
-        return data.split(b"\0", 1)[0]
-    if task.mm is None:
-        return b""
-    out = b""
-    while len(out) < 4096:
-        part = peek(k, task.mm, pointer + len(out), 64 - (pointer + len(out)) % 64)
-        if part is None:
-            return out
-        out += part
-        if b"\0" in part:
-            break
-    return out.split(b"\0", 1)[0]

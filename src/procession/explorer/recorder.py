@@ -240,11 +240,10 @@ class Recorder(Provider):
             self._touched(e, self.k, self.footprints)
 
     def _call_ended(self, e: Any, step: Step) -> None:
-        if e.common_pid != step.nr or e.name != step.what:
-            return
-        step.result = e.ret
         if self.footprints is not None and self.k is not None:
-            self.footprints.ended(self.k.current, e.name, step.args, e.ret)
+            self.footprints.ended(self.k.current, e.name, e.ret)
+        if e.common_pid == step.nr and e.name == step.what:
+            step.result = e.ret
 
     def _touched(self, e: Any, k: Kernel, fp: Footprints) -> None:
         """Note what an event says of what the step touches."""

@@ -132,8 +132,8 @@ class Looker:
 
 def _objects(run: Run, node: Node) -> tuple[Object, ...] | None:
     steps = run.recorder.steps
-    if node.kind not in OF_STEPS or node.step >= len(steps):
-        return None
+    if node.kind not in OF_STEPS or node.step >= len(steps) - 1:
+        return None  # the last one of all is the end of an init, and of what others were about to do
     return tuple(steps[node.step].touched)
 
 

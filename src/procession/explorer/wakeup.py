@@ -7,12 +7,12 @@ whole, and not only who begins it: so it ends with the other order of the race, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from procession.explorer.order import races
 from procession.explorer.prefix import Prefix
 from procession.explorer.recorder import Recorder, Redundant
-from procession.explorer.steps import WRITES, Node, Object, Step, shared_object
+from procession.explorer.steps import EVERYTHING, WRITES, Node, Object, Step, shared_object
 from procession.explorer.subject import Run
 from procession.hw.chooser import OF_STEPS, TIME_PASSES
 
@@ -58,8 +58,9 @@ class Event(NamedTuple):
         )
 
 
-# What is known of time that passes before it does.
-_TIME: Final = Event(TIME_PASSES, (), {("timers",): WRITES}, (), False)
+def unknown(nr: int) -> Event:
+    """Return what is known of a thread's step before it was ever taken in this place."""
+    return Event(nr, (), {EVERYTHING: WRITES}, (), False)
 
 
 def sleepers(sleep: Sleepers, event: Event | Step) -> Sleepers:
@@ -177,10 +178,14 @@ class Point:
             elif number == 0 and twig.event.answers == event.answers:
                 wanted = twig.twigs
         # Time never has to pass, so that no race asks for it: it is tried wherever it may.
-        known = TIME_PASSES in self.sleep or any(branch.event.nr == TIME_PASSES for branch in self.branches)
-        if TIME_PASSES in self.enabled and not known:
-            self.branches.append(Branch(_TIME))
+        if TIME_PASSES in self.enabled:
+            self.try_all((TIME_PASSES,))
         return wanted
+
+    def try_all(self, numbers: Sequence[int]) -> None:
+        """Have these threads be tried here, who can go on; those who sleep need not."""
+        known = {branch.event.nr for branch in self.branches} | self.sleep.keys()
+        self.branches += [Branch(unknown(nr)) for nr in numbers if nr not in known]
 
     def insert(self, rest: list[Event], behind: int) -> Point | None:
         """Have what leads to the other order of a race be tried here; returns the point that has a new branch, if any.
@@ -343,12 +348,13 @@ class Grown(NamedTuple):
 
     events: its steps, from the one on that its prefix ends with.  nodes: the questions behind the prefix.  races: of
     each pair of steps that could have come the other way round, the index of the first, and what leads to the second
-    without it, as indices of steps.
+    without it, as indices of steps.  cut: the last step ends an init, and so all that others were about to do.
     """
 
     events: tuple[Event, ...]
     nodes: tuple[Node, ...]
     races: tuple[tuple[int, tuple[int, ...]], ...]
+    cut: bool
 
 
 def grown(run: Run, prefix: Sequence[Node], at: int, *, as_init: bool) -> Grown:
@@ -367,4 +373,5 @@ def grown(run: Run, prefix: Sequence[Node], at: int, *, as_init: bool) -> Grown:
     # The init that waits for the program is last whatever is tried, once that has ended.
     last = len(steps) if as_init else run.recorder.ended
     found = [(i, tuple(rest)) for i, j, rest in races(steps, begin) if steps[j].nr != 1 or j < last]
-    return Grown(tuple(events), tuple(nodes[len(prefix) :]), tuple(found))
+    cut = as_init and run.outcome is not None and run.outcome.how != "endless"
+    return Grown(tuple(events), tuple(nodes[len(prefix) :]), tuple(found), cut)

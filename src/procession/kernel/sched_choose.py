@@ -286,6 +286,7 @@ def choose_task(rq: Rq) -> bool:
     tasks: list[Task] = []
     _add_tasks(rq.cfs, tasks)
     candidates = _candidates_by_number(tasks, _due(rq.cfs))
+    rq.kernel.sched.in_call = 0  # a signal that comes between a wakeup and what follows is in time for the call's end
     chosen = _chosen(rq, RUNS_NEXT, candidates)
     if chosen is not None:
         _run_next(chosen.se)

@@ -25,11 +25,9 @@ LOCAL_SYSCALLS: Final = frozenset(
     {
         "arch_prctl",
         "brk",
-        "capget",
         "clock_getres",
         "clock_gettime",
         "getcpu",
-        "getcwd",
         "getegid",
         "geteuid",
         "getgid",
@@ -37,7 +35,6 @@ LOCAL_SYSCALLS: Final = frozenset(
         "getpid",
         "getresgid",
         "getresuid",
-        "getrlimit",
         "getrusage",
         "gettid",
         "gettimeofday",
@@ -48,13 +45,11 @@ LOCAL_SYSCALLS: Final = frozenset(
         "mremap",
         "munmap",
         "rt_sigreturn",
-        "sched_getaffinity",
         "set_robust_list",
         "set_tid_address",
         "sigaltstack",
         "time",
         "times",
-        "uname",
     }
 )
 
@@ -86,6 +81,7 @@ async def choose_syscall_entry(current: Task, name: str, args: tuple[Any, ...]) 
     if not sched_choose.choose_before_call(current, name, args):
         return
     await sched.schedule(current)
+    current.kernel.sched.in_call = current.pid
     if signal_pending(current):
         stack: Any = current.stack
         stack.name = ""

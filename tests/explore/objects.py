@@ -1,0 +1,613 @@
+"""Small programs, each about one kind of object: what comes out depends on who touches it first.
+
+main is the program; its name is what the two of it meet at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+import struct
+from typing import Any
+
+from procession import Sig, Sys
+
+Part = Callable[[], Awaitable[Any]]
+EPOLLIN = 1
+THREAD = Sys.CLONE_VM | Sys.CLONE_SIGHAND | Sys.CLONE_THREAD
+
+
+async def child(linux: Any, part: Part) -> int:
+    """Fork a process whose status is what part returns, or the number of its error, from 200 on."""
+    pid = await linux.fork()
+    if pid:
+        return int(pid)
+    await linux.exit(await tried(part))
+    raise AssertionError
+
+
+async def tried(part: Part) -> int:
+    """Return what part does, or its error."""
+    try:
+        return int(await part() or 0)
+    except OSError as error:
+        return 200 + (error.errno or 0) % 50
+
+
+async def ended(linux: Any, *pids: int) -> list[int]:
+    """Return the statuses of children."""
+    return [linux.WEXITSTATUS(status) if not status & 127 else -(status & 127) for status in
+            [(await linux.waitpid(pid))[1] for pid in pids]]  # fmt: skip
+
+
+async def meet(linux: Any, ours: Part, theirs: Part) -> None:
+    """Do ours, and theirs in a child, and print how both went."""
+    pid = await child(linux, theirs)
+    seen = await tried(ours)
+    await linux.print(seen, *await ended(linux, pid))
+
+
+# Files that have no inode of their own.
+
+
+async def eventfd(linux: Any) -> None:
+    fd = await linux.eventfd(0, linux.O_NONBLOCK)
+
+    async def read() -> int:
+        return len(await linux.read(fd, 8))
+
+    await meet(linux, read, lambda: linux.write(fd, struct.pack("<Q", 5)))
+
+
+async def signalfd(linux: Any) -> None:
+    await linux.sigprocmask(linux.SIG_BLOCK, {Sig.SIGUSR1})
+    fd = await linux.signalfd(-1, {Sig.SIGUSR1}, linux.O_NONBLOCK)
+    me = await linux.getpid()
+
+    async def read() -> int:
+        return len(await linux.read(fd, 128))
+
+    await meet(linux, read, lambda: linux.kill(me, Sig.SIGUSR1))
+
+
+async def epoll(linux: Any) -> None:
+    r, w = await linux.pipe()
+    ep = await linux.epoll_create()
+    await linux.epoll_ctl(ep, 1, r, EPOLLIN)
+
+    async def look() -> int:
+        return len(await linux.epoll_wait(ep, 4, 0))
+
+    async def looks_without_it() -> int:
+        await linux.close(r)  # the parent has it open: the epoll file goes on watching it
+        return await look()
+
+    async def write() -> int:
+        await linux.write(w, b"x")
+        await linux.getppid()
+        return 1
+
+    await meet(linux, write, looks_without_it)
+
+
+async def inotify(linux: Any) -> None:
+    fd = await linux.syscall("inotify_init1", linux.O_NONBLOCK)
+    await linux.syscall("inotify_add_watch", fd, b"/\0", 0x100)
+
+    async def read() -> int:
+        return int(len(await linux.read(fd, 100)) > 0)
+
+    await meet(linux, read, lambda: linux.write_file("/new", b""))
+
+
+async def inotify_polled(linux: Any) -> None:
+    fd = await linux.syscall("inotify_init1", linux.O_NONBLOCK)
+    await linux.syscall("inotify_add_watch", fd, b"/\0", 0x100)
+
+    async def look() -> int:
+        return len(await linux.poll([(fd, 1)], 0))
+
+    await meet(linux, look, lambda: linux.write_file("/new", b""))
+
+
+# Processes.
+
+
+async def children(linux: Any) -> None:
+    """As init: a zombie of a grandchild is ours to reap as soon as its parent has ended."""
+    gate_r, gate_w = await linux.pipe()
+    back_r, back_w = await linux.pipe()
+
+    async def middle() -> int:
+        async def inner() -> int:
+            async def zombie() -> int:
+                return 7
+
+            await child(linux, zombie)
+            await linux.waitid(linux.P_ALL, 0, linux.WEXITED | linux.WNOWAIT)
+            await linux.write(gate_w, b"x")
+            await linux.read(back_r, 1)
+            return 0
+
+        await child(linux, inner)
+        await linux.pause()
+        return 0
+
+    await child(linux, middle)
+    await linux.read(gate_r, 1)
+    await linux.write(back_w, b"x")
+    pid, status = await linux.waitpid(-1, linux.WNOHANG)
+    await linux.print(int(pid > 0), status >> 8)
+
+
+async def groups(linux: Any) -> None:
+    """A group is there while somebody is in it."""
+
+    async def alive() -> int:
+        await linux.kill(-pid, 0)
+        return 1
+
+    async def leaves() -> int:
+        await linux.setpgid(0, 0)
+        return 2
+
+    pid = await child(linux, leaves)
+    seen = await tried(alive)
+    await linux.print(seen, *await ended(linux, pid))
+
+
+async def stops(linux: Any) -> None:
+    """Who is stopped when his group becomes an orphan is sent SIGHUP; who stops later is not."""
+    r, w = await linux.pipe()
+
+    async def leader() -> int:
+        await linux.setpgid(0, 0)
+        await linux.signal(Sig.SIGHUP, linux.SIG_IGN)
+        await child(linux, middle)
+        return 0
+
+    async def middle() -> int:
+        pid = await child(linux, stopper)
+        _, status = await linux.waitpid(pid, linux.WUNTRACED)
+        await linux.write(w, b"s" if linux.WIFSTOPPED(status) else b"h")
+        if linux.WIFSTOPPED(status):
+            await linux.kill(pid, Sig.SIGKILL)
+        return 0
+
+    async def stopper() -> int:
+        await linux.signal(Sig.SIGHUP, linux.SIG_DFL)
+        await linux.kill(await linux.getpid(), Sig.SIGSTOP)
+        return 3
+
+    await child(linux, leader)
+    await linux.print((await linux.read(r, 1)).decode())
+
+
+async def sigactions(linux: Any) -> None:
+    me = await linux.getpid()
+    await linux.signal(Sig.SIGUSR1, linux.SIG_IGN)
+    r, w = await linux.pipe()
+
+    async def handler(sig: int) -> None:
+        await linux.write(w, b"x")
+
+    async def handle() -> int:
+        await linux.signal(Sig.SIGUSR1, handler)
+        return 1
+
+    pid = await child(linux, lambda: linux.kill(me, Sig.SIGUSR1))
+    await handle()
+    statuses = await ended(linux, pid)
+    await linux.close(w)
+    await linux.print(len(await linux.read(r, 4)), *statuses)
+
+
+async def deathsig(linux: Any) -> None:
+    """A signal at the parent's death comes to who has asked for it before."""
+    r, w = await linux.pipe()
+
+    async def middle() -> int:
+        async def inner() -> int:
+            await linux.syscall("prctl", 1, int(Sig.SIGKILL))
+            await linux.write(w, b"x")
+            return 0
+
+        await child(linux, inner)
+        return 0
+
+    pid = await child(linux, middle)
+    statuses = await ended(linux, pid)
+    await linux.close(w)
+    await linux.print(len(await linux.read(r, 1)), *statuses)
+
+
+# Names and files.
+
+
+async def made_once(linux: Any) -> None:
+    """Two make the same file, and only one can."""
+
+    async def make() -> int:
+        await linux.open("/f", linux.O_CREAT | linux.O_EXCL | linux.O_WRONLY)
+        return 1
+
+    await meet(linux, make, make)
+
+
+async def through_link(linux: Any) -> None:
+    """A file is known by more than one name."""
+    await linux.write_file("/f", b"")
+    await linux.symlink("/f", "/l")
+
+    async def size() -> int:
+        return int((await linux.stat("/l")).st_size)
+
+    async def write() -> int:
+        return int(await linux.write(await linux.open("/f", linux.O_WRONLY), b"abc"))
+
+    await meet(linux, size, write)
+
+
+async def hard_link(linux: Any) -> None:
+    await linux.write_file("/f", b"")
+    await linux.link("/f", "/l")
+
+    async def links() -> int:
+        return int((await linux.stat("/l")).st_nlink)
+
+    await meet(linux, links, lambda: linux.syscall("unlink", b"/f\0"))
+
+
+async def link_moves(linux: Any) -> None:
+    """What a symbolic link leads to goes away under another name."""
+    await linux.write_file("/f", b"")
+    await linux.symlink("/f", "/l")
+
+    async def look() -> int:
+        await linux.open("/l")
+        return 1
+
+    await meet(linux, look, lambda: linux.syscall("unlink", b"/f\0"))
+
+
+async def listing(linux: Any) -> None:
+    async def count() -> int:
+        return len(await linux.listdir("/d"))
+
+    await linux.syscall("mkdir", b"/d\0", 0o700)
+    await meet(linux, count, lambda: linux.write_file("/d/f", b""))
+
+
+async def directory_links(linux: Any) -> None:
+    async def links() -> int:
+        return int((await linux.stat("/d")).st_nlink)
+
+    await linux.syscall("mkdir", b"/d\0", 0o700)
+    await meet(linux, links, lambda: linux.syscall("mkdir", b"/d/e\0", 0o700))
+
+
+async def working_directory(linux: Any) -> None:
+    async def where() -> int:
+        return len(await linux.getcwd())
+
+    await linux.syscall("mkdir", b"/d\0", 0o700)
+    await linux.syscall("chdir", b"/d\0")
+    await meet(linux, where, lambda: linux.rename("/d", "/longer"))
+
+
+async def position(linux: Any) -> None:
+    """Two read on with one descriptor."""
+    await linux.write_file("/f", b"ab")
+    fd = await linux.open("/f")
+
+    async def read() -> int:
+        return (await linux.read(fd, 1))[0]
+
+    await meet(linux, read, read)
+
+
+async def position_left(linux: Any) -> None:
+    """As before, but who reads first does so for the last time: the other one's descriptor is then its own."""
+    await linux.write_file("/f", b"ab")
+    fd = await linux.open("/f")
+
+    async def read() -> int:
+        return (await linux.read(fd, 1))[0]
+
+    pid = await child(linux, read)
+    seen = await tried(read)
+    await linux.close(fd)
+    await linux.print(seen, *await ended(linux, pid))
+
+
+async def flags(linux: Any) -> None:
+    """O_NONBLOCK belongs to the open file, which two share."""
+    r, w = await linux.pipe()
+
+    async def flag() -> int:
+        await linux.fcntl(r, linux.F_SETFL, linux.O_NONBLOCK)
+        await linux.write(w, b"x")
+        return 1
+
+    async def read() -> int:
+        return len(await linux.read(r, 1))
+
+    await meet(linux, read, flag)
+
+
+async def fifo(linux: Any) -> None:
+    """A FIFO cannot be opened for writing, without waiting, before somebody reads."""
+    await linux.mkfifo("/p")
+
+    async def write() -> int:
+        await linux.open("/p", linux.O_WRONLY | linux.O_NONBLOCK)
+        return 1
+
+    async def read() -> int:
+        await linux.open("/p", linux.O_RDONLY | linux.O_NONBLOCK)
+        return 2
+
+    await meet(linux, write, read)
+
+
+async def text_busy(linux: Any) -> None:
+    """What is open for writing cannot be executed."""
+    fd = await linux.open("/other", linux.O_WRONLY | linux.O_CREAT, 0o777)
+    await linux.close(fd)
+
+    async def write() -> int:
+        await linux.open("/other", linux.O_WRONLY)
+        return 1
+
+    async def execute() -> int:
+        await linux.execve("/other", ["other"])
+        return 2
+
+    await meet(linux, execute, write)
+
+
+async def lease(linux: Any) -> None:
+    """A lease that is given up in time does not keep others from opening the file."""
+    await linux.write_file("/f", b"")
+    fd = await linux.open("/f")
+    await linux.fcntl(fd, 1024, 0)
+    await linux.signal(linux.SIGIO, linux.SIG_IGN)
+
+    async def opens() -> int:
+        await linux.close(fd)
+        await linux.open("/f", linux.O_WRONLY | linux.O_NONBLOCK)
+        return 2
+
+    await meet(linux, lambda: linux.close(fd), opens)
+
+
+async def truncated(linux: Any) -> None:
+    await linux.write_file("/f", b"abc")
+
+    async def size() -> int:
+        return int((await linux.stat("/f")).st_size)
+
+    await meet(linux, size, lambda: linux.syscall("truncate", b"/f\0", 1))
+
+
+async def hostname(linux: Any) -> None:
+    async def name() -> int:
+        return len((await linux.uname()).nodename)
+
+    await linux.sethostname("four")
+    pid = await child(linux, lambda: linux.sethostname("longer"))
+    seen = await name()
+    await linux.print(seen, *await ended(linux, pid))
+
+
+async def limits(linux: Any) -> None:
+    async def limit() -> int:
+        return int((await linux.getrlimit(7))[0])
+
+    me = await linux.getpid()
+    await linux.setrlimit(7, (100, 150))
+    await meet(linux, limit, lambda: _lower_limit(linux, me))
+
+
+async def _lower_limit(linux: Any, pid: int) -> int:
+    await linux.syscall("prlimit64", pid, 7, struct.pack("<QQ", 50, 150), 0)
+    return 1
+
+
+async def urandom(linux: Any) -> None:
+    fd = await linux.open("/dev/urandom")
+    await meet(linux, lambda: _first(linux, fd), lambda: _first(linux, fd))
+
+
+async def _first(linux: Any, fd: int) -> int:
+    return (await linux.read(fd, 1))[0] % 200
+
+
+async def proc(linux: Any) -> None:
+    """What /proc tells of another process."""
+
+    async def look() -> int:
+        return len(await linux.read_file(f"/proc/{pid}/comm"))
+
+    pid = await child(linux, lambda: linux.set_name("longer name"))
+    seen = await tried(look)
+    await linux.print(seen, *await ended(linux, pid))
+
+
+# Terminals and sockets.
+
+
+async def terminal(linux: Any) -> None:
+    master, slave = await linux.openpty()
+    await linux.fcntl(master, linux.F_SETFL, linux.O_NONBLOCK)
+
+    async def read() -> int:
+        return len(await linux.read(master, 10))
+
+    await meet(linux, read, lambda: linux.write(slave, b"x"))
+
+
+async def sockets(linux: Any) -> None:
+    a, b = await linux.socketpair(linux.AF_UNIX, linux.SOCK_STREAM | linux.O_NONBLOCK)
+
+    async def read() -> int:
+        return len(await linux.read(a, 10))
+
+    await meet(linux, read, lambda: linux.write(b, b"x"))
+
+
+async def socket_name(linux: Any) -> None:
+    """A socket that is bound has a name in a directory."""
+
+    async def look() -> int:
+        await linux.stat("/s")
+        return 1
+
+    async def bind() -> int:
+        fd = await linux.socket(linux.AF_UNIX, linux.SOCK_STREAM)
+        await linux.bind(fd, "/s")
+        return 2
+
+    await meet(linux, look, bind)
+
+
+async def socket_name_goes(linux: Any) -> None:
+    fd = await linux.socket(linux.AF_UNIX, linux.SOCK_STREAM)
+    await linux.bind(fd, "/s")
+    await linux.syscall("listen", fd, 3)
+
+    async def connect() -> int:
+        await linux.connect(await linux.socket(linux.AF_UNIX, linux.SOCK_STREAM), "/s")
+        return 1
+
+    await meet(linux, connect, lambda: linux.syscall("unlink", b"/s\0"))
+
+
+# System V IPC and memory.
+
+
+async def ids(linux: Any) -> None:
+    async def make() -> int:
+        await linux.syscall("msgget", 77, 0o1000 | 0o2000 | 0o600)
+        return 1
+
+    await meet(linux, make, make)
+
+
+async def undo(linux: Any) -> None:
+    """What a process has taken of a semaphore is given back when it ends."""
+    sem = await linux.syscall("semget", 0, 1, 0o1600)
+    await linux.syscall("semop", sem, struct.pack("<HhH", 0, 1, 0), 1)
+    r, w = await linux.pipe()
+
+    async def take_and_end() -> int:
+        await linux.syscall("semop", sem, struct.pack("<HhH", 0, -1, 0o10000), 1)
+        await linux.write(w, b"x")
+        return 1
+
+    async def take() -> int:
+        await linux.read(r, 1)
+        await linux.syscall("semop", sem, struct.pack("<HhH", 0, -1, 0o4000), 1)
+        return 2
+
+    await meet(linux, take, take_and_end)
+
+
+async def attached(linux: Any) -> None:
+    """Whether a segment is there after it was removed depends on who has it still attached."""
+    shm = await linux.syscall("shmget", 78, 4096, 0o1600)
+    r, w = await linux.pipe()
+
+    async def attach_and_end() -> int:
+        await linux.syscall("shmat", shm, 0, 0)
+        await linux.write(w, b"x")
+        return 1
+
+    async def remove() -> int:
+        await linux.read(r, 1)
+        await linux.syscall("shmctl", shm, 0, 0)
+        await linux.syscall("shmctl", shm, 2, bytearray(112))
+        return 2
+
+    await meet(linux, remove, attach_and_end)
+
+
+async def shared(linux: Any) -> None:
+    """Memory that two have in common, and each looks at once it has made a call."""
+    place = await linux.mmap(0, 4096, 3, linux.MAP_SHARED | linux.MAP_ANONYMOUS)
+
+    async def look() -> int:
+        await linux.getppid()
+        return (await linux.peek(place, 1))[0]
+
+    async def put() -> int:
+        await linux.getppid()
+        await linux.poke(place, b"\x05")
+        return 1
+
+    await meet(linux, look, put)
+
+
+async def mapped(linux: Any) -> None:
+    """A file that one has mapped, and the other writes to."""
+    await linux.write_file("/f", b"a" * 10)
+    fd = await linux.open("/f", linux.O_RDWR)
+    place = await linux.mmap(0, 4096, 1, linux.MAP_SHARED, fd, 0)
+
+    async def look() -> int:
+        await linux.getppid()
+        return (await linux.peek(place, 1))[0]
+
+    await meet(linux, look, lambda: linux.pwrite(fd, b"b", 0))
+
+
+async def mapped_alone(linux: Any) -> None:
+    """As before: until a page of it is written to, a private mapping shows what the file is."""
+    await linux.write_file("/f", b"a" * 10)
+    fd = await linux.open("/f", linux.O_RDWR)
+    place = await linux.mmap(0, 4096, 3, linux.MAP_PRIVATE, fd, 0)
+
+    async def look() -> int:
+        await linux.getppid()
+        return (await linux.peek(place, 1))[0]
+
+    await meet(linux, look, lambda: linux.pwrite(fd, b"b", 0))
+
+
+async def memory(linux: Any) -> None:
+    """Two threads add to one number, each with a call between reading and writing it."""
+    r, w = await linux.pipe()
+    numbers = [0]
+
+    async def add(linux: Any) -> None:
+        before = numbers[0]
+        await linux.gettid()
+        numbers[0] = before + 1
+
+    async def second(linux: Any) -> None:
+        await add(linux)
+        await linux.write(w, b"x")
+
+    await linux.clone(second, flags=THREAD)
+    await add(linux)
+    await linux.read(r, 1)
+    await linux.print(numbers[0])
+
+
+# Time.
+
+
+async def two_alarms(linux: Any) -> None:
+    """Who has set his alarm first is the first to hear it."""
+    r, w = await linux.pipe()
+
+    async def sleeper(text: bytes) -> int:
+        await linux.sigprocmask(linux.SIG_BLOCK, {Sig.SIGALRM})
+        await linux.setitimer(0, 1_000_000)
+        await linux.sigwait({Sig.SIGALRM})
+        await linux.write(w, text)
+        return 0
+
+    a = await child(linux, lambda: sleeper(b"a"))
+    b = await child(linux, lambda: sleeper(b"b"))
+    await ended(linux, a, b)
+    await linux.print((await linux.read(r, 2)).decode())

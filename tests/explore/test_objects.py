@@ -1,0 +1,117 @@
+"""What a step touches: enough that no outcome is lost, and no kind of object that none is lost without."""
+
+import importlib
+
+import pytest
+from tests.explore import objects
+from tests.explore.oracle import dfs
+
+from procession.explorer.bounded import Bounded
+from procession.explorer.dpor import dpor
+from procession.explorer.footprints import KINDS
+from procession.explorer.subject import Subject
+
+# Program of objects.py -> what it prints, in one order or another.
+OUTCOMES = {
+    "attached": {"2 1", "222 1"},
+    "children": {"0 0", "1 7"},
+    "deathsig": {"0 0", "1 0"},
+    "directory_links": {"2 0", "3 0"},
+    "epoll": {"1 0", "1 1"},
+    "eventfd": {"211 8", "8 8"},
+    "fifo": {"1 2", "206 2"},
+    "flags": {"1 1", "211 1"},
+    "groups": {"1 2", "203 2"},
+    "hard_link": {"1 0", "2 0"},
+    "hostname": {"4 0", "6 0"},
+    "ids": {"1 217", "217 1"},
+    "inotify": {"1 0", "211 0"},
+    "inotify_polled": {"0 0", "1 0"},
+    "lease": {"0 2", "0 211"},
+    "limits": {"100 1", "50 1"},
+    "link_moves": {"1 0", "202 0"},
+    "listing": {"0 0", "1 0"},
+    "made_once": {"1 217", "217 1"},
+    "mapped": {"97 1", "98 1"},
+    "mapped_alone": {"97 1", "98 1"},
+    "memory": {"1", "2"},
+    "position": {"97 98", "98 97"},
+    "position_left": {"97 98", "98 97"},
+    "proc": {"5 0", "12 0"},
+    "shared": {"0 1", "5 1"},
+    "sigactions": {"0 0", "1 0"},
+    "signalfd": {"128 0", "211 0"},
+    "socket_name": {"1 2", "202 2"},
+    "socket_name_goes": {"1 0", "202 0"},
+    "sockets": {"1 1", "211 1"},
+    "stops": {"h", "s"},
+    "terminal": {"1 1", "211 1"},
+    "text_busy": {"208 1", "226 1"},
+    "through_link": {"0 3", "3 3"},
+    "truncated": {"1 0", "3 0"},
+    "two_alarms": {"ab", "ba"},
+    "undo": {"2 1", "211 1"},
+    "urandom": {"195 57", "57 195"},
+    "working_directory": {"2 0", "7 0"},
+}
+# A hundred schedules and more, most of which only repeat others.
+LARGE = {"children", "deathsig", "listing", "memory", "stops", "two_alarms"}
+# Kind -> a program that shows less without it: of objects.py, or one of bench/models.
+NEEDED = {
+    "anonymous": "eventfd",
+    "blocked": "queued_signals",
+    "children": "children",
+    "everything": "proc",
+    "groups": "groups",
+    "ids": "ids",
+    "inode": "shared",
+    "ipc": "semaphore",
+    "lease": "lease",
+    "locks": "lock_order",
+    "memory": "memory",
+    "name": "link_moves",
+    "pending": "lost_wakeup",
+    "position": "position",
+    "random": "urandom",
+    "sigactions": "sigactions",
+    "sockets": "sockets",
+    "stops": "stops",
+    "task": "orphan",
+    "terminal": "terminal",
+    "text": "text_busy",
+}
+
+
+def subject(name):
+    return Subject(getattr(objects, name), as_init=name == "children", max_steps=300)
+
+
+def printed(runs):
+    ends = [run.outcome for run in runs if run.outcome is not None]
+    return {end.stdout.decode().strip() if end.how == "exit" and not end.stderr else str(end) for end in ends}
+
+
+@pytest.mark.parametrize("name", [name for name in OUTCOMES if name != "memory"])
+def test_a_program_has_its_outcomes_whatever_two_of_it_meet_at(name):
+    assert printed(dpor(subject(name))) == OUTCOMES[name]
+
+
+@pytest.mark.parametrize("name", [name for name in OUTCOMES if name not in LARGE])
+def test_they_are_those_of_all_schedules_and_of_all_deviations(name):
+    assert printed(dfs(subject(name))) == OUTCOMES[name]
+    assert printed(Bounded(subject(name), 20).runs()) == OUTCOMES[name]
+
+
+@pytest.mark.parametrize("kind", NEEDED)
+def test_leaving_out_a_kind_of_object_loses_an_outcome(kind):
+    name = NEEDED[kind]
+    if name in OUTCOMES:
+        assert printed(dpor(subject(name), frozenset({kind}))) < OUTCOMES[name]
+    else:
+        model = importlib.import_module(f"bench.models.{name}")
+        ends = [run.outcome for run in dpor(Subject(model.main), frozenset({kind})) if run.outcome is not None]
+        assert {(end.how if end.how != "exit" else end.number, end.stdout.decode()) for end in ends} < model.OUTCOMES
+
+
+def test_each_kind_of_object_is_tried():
+    assert set(NEEDED) == set(KINDS)
