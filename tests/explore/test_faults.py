@@ -5,6 +5,7 @@ from tests.explore.oracle import dfs
 
 from procession import Errno, Sig, explore
 from procession.explorer import FAULT_KINDS, FAULTS, Subject, Token, replay
+from procession.explorer.dpor import dpor
 
 
 async def reads(linux):
@@ -82,6 +83,22 @@ async def alarmed(linux):
         await linux.waitpid(-1)
     await linux.alarm(0)
     await linux.print("two", len(came))
+
+
+async def two_timers(linux):
+    """How long it takes: 80 s if the parent's 50 s are over before its child has begun to wait for 30 s."""
+    r, w = await linux.pipe()
+    if not await linux.fork():
+        await linux.signal(Sig.SIGALRM, lambda _sig: None)
+        await linux.alarm(30)
+        try:
+            await linux.pause()
+        except InterruptedError:
+            await linux.write(w, b"!")
+        await linux.exit(0)
+    await linux.poll([(r, 1)], 50_000)
+    await linux.waitpid(-1)
+    await linux.print(await linux.clock_gettime() // 10**9)
 
 
 def outcomes(report):
@@ -165,3 +182,11 @@ def test_bad_arguments_are_refused(options, says):
 def test_one_text_is_no_list_of_kinds():
     with pytest.raises(TypeError, match="names expected"):
         explore(reads, faults=1, fault_kinds="memory")
+
+
+def test_which_timers_there_are_counts():
+    """Without that a timer that is armed meanwhile, and expires before, is never seen to."""
+    subject = of(two_timers, "timer")
+    all_there_is = {run.outcome for run in dpor(subject)} - {None}
+    assert {run.outcome for run in dfs(subject)} == all_there_is
+    assert {run.outcome for run in dpor(subject, frozenset({"timers"}))} - {None} < all_there_is

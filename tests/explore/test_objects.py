@@ -25,6 +25,7 @@ OUTCOMES = {
     "hard_link": {"1 0", "2 0"},
     "hostname": {"4 0", "6 0"},
     "ids": {"1 217", "217 1"},
+    "last_end": {"1 1", "1 211", "211 1", "211 211"},
     "inotify": {"1 0", "211 0"},
     "inotify_polled": {"0 0", "1 0"},
     "lease": {"0 2", "0 211"},
@@ -82,6 +83,10 @@ NEEDED = {
 }
 
 
+# Those that tests of their own have: test_faults.py, test_queries.py.
+ELSEWHERE = {"timers", "order"}
+
+
 def subject(name):
     return Subject(getattr(objects, name), as_init=name == "children", max_steps=300)
 
@@ -114,4 +119,4 @@ def test_leaving_out_a_kind_of_object_loses_an_outcome(kind):
 
 
 def test_each_kind_of_object_is_tried():
-    assert set(NEEDED) == set(KINDS)
+    assert set(NEEDED) | ELSEWHERE == set(KINDS)

@@ -127,19 +127,16 @@ class Recorder(Provider):
 
     def decide(self, number: int, kind: str, candidates: Sequence[int]) -> int:
         """Ask the strategy."""
-        if kind not in OF_STEPS:
-            answer = self.strategy.pick(self, kind, candidates)
-        else:
-            self._complete()
-            fair = self._fair(candidates)
-            answer = candidates.index(fair[self.strategy.pick(self, kind, fair)]) if len(fair) > 1 else 0
-            if len(fair) == 1:
-                return candidates.index(fair[0])
-            candidates = fair
+        asked = candidates
         if kind in OF_STEPS:
+            self._complete()
+            asked = self._fair(candidates)
+            if len(asked) == 1:
+                return candidates.index(asked[0])
             self.node = len(self.nodes)
-        self.nodes.append(Node(kind, tuple(candidates), answer, len(self.steps) - (kind not in OF_STEPS)))
-        return answer
+        answer = self.strategy.pick(self, kind, asked)
+        self.nodes.append(Node(kind, tuple(asked), answer, len(self.steps) - (kind not in OF_STEPS)))
+        return candidates.index(asked[answer])
 
     def _fair(self, candidates: Sequence[int]) -> Sequence[int]:
         """Leave out who has asked the same twice in a row, and heard that nothing has changed: somebody else is due.
@@ -152,7 +149,7 @@ class Recorder(Provider):
         last, before = steps[-1], steps[-2]
         if (
             last.nr != before.nr
-            or last.what != before.what
+            or (last.what, _numbers(last)) != (before.what, _numbers(before))
             or last.result != before.result
             or last.nr not in candidates
             or not _polls(last)
@@ -288,6 +285,11 @@ class Recorder(Provider):
         forker = _task(k, parent)
         if self.footprints is not None and forker is not None and p is not None:
             self.footprints.born(forker, p)
+
+
+def _numbers(step: Step) -> list[int]:
+    """Return the arguments that are numbers; buffers of Python are others each time."""
+    return [arg for arg in step.args if isinstance(arg, int)]
 
 
 def _polls(step: Step) -> bool:
