@@ -433,6 +433,33 @@ async def proc(linux: Any) -> None:
     await linux.print(seen, *await ended(linux, pid))
 
 
+async def last_end(linux: Any) -> None:
+    """Which of two that close a pipe's end is the last one does not matter, but that it comes when it wants to does."""
+    r, w = await linux.pipe(linux.O_NONBLOCK)
+
+    async def closes() -> int:
+        await linux.close(w)
+        return 0
+
+    async def closes_and_tells() -> int:
+        await linux.close(w)
+        await linux.write_file("/told", b"")
+        return 0
+
+    a = await child(linux, closes)
+    b = await child(linux, closes_and_tells)
+    await linux.close(w)
+
+    async def told() -> int:
+        await linux.stat("/told")
+        return 1
+
+    async def read() -> int:
+        return len(await linux.read(r, 1))
+
+    await linux.print(await tried(told), await tried(read), *await ended(linux, a, b))
+
+
 # Terminals and sockets.
 
 

@@ -51,7 +51,7 @@ def random_plan(seed: int) -> Plan:
     rng = Random(seed)
     alone = rng.random() < 0.6
     sizes = [rng.choice((1, 2, 3))] if alone else [1, rng.choice((0, 0, 1))]
-    operations = OPERATIONS * 3 + WAITING if rng.random() < 0.5 else OPERATIONS
+    operations = OPERATIONS + 2 * WAITING if rng.random() < 0.5 else OPERATIONS
 
     def steps(size: int) -> tuple[Step, ...]:
         return tuple((rng.choice(operations), rng.randrange(2)) for _ in range(size))

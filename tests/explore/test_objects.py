@@ -27,6 +27,7 @@ OUTCOMES = {
     "ids": {"1 217", "217 1"},
     "inotify": {"1 0", "211 0"},
     "inotify_polled": {"0 0", "1 0"},
+    "last_end": {"1 0 0 0", "1 211 0 0", "202 0 0 0", "202 211 0 0"},
     "lease": {"0 2", "0 211"},
     "limits": {"100 1", "50 1"},
     "link_moves": {"1 0", "202 0"},
@@ -55,7 +56,7 @@ OUTCOMES = {
     "working_directory": {"2 0", "7 0"},
 }
 # A hundred schedules and more, most of which only repeat others.
-LARGE = {"children", "deathsig", "listing", "memory", "stops", "two_alarms"}
+LARGE = {"children", "deathsig", "last_end", "listing", "memory", "stops", "two_alarms"}
 # Kind -> a program that shows less without it: of objects.py, or one of bench/models.
 NEEDED = {
     "anonymous": "eventfd",
