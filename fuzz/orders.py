@@ -70,7 +70,10 @@ def _differs(what: str, every: set[Seen], found: set[Seen]) -> list[str]:
 
 
 class Host:
-    """This host. runs: how many there were."""
+    """This host.
+
+    runs: how many there were.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -89,7 +92,7 @@ class Host:
         found = set()
         for line in out.splitlines():
             how, number, *rest = line.split(" ", 2)
-            text = rest[0] + "\n" if rest else ""
+            text = rest[0] + "\n" if rest and rest[0] else ""
             found.add((how, int(number), text) if how != "stuck" else ("deadlock", 0, ""))
         return found
 

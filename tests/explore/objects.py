@@ -79,6 +79,7 @@ async def epoll(linux: Any) -> None:
 
     async def looks_without_it() -> int:
         await linux.close(r)  # the parent has it open: the epoll file goes on watching it
+        await linux.close(w)
         return await look()
 
     async def write() -> int:
@@ -365,6 +366,18 @@ async def text_busy(linux: Any) -> None:
     await meet(linux, execute, write)
 
 
+async def text_free(linux: Any) -> None:
+    """As before: it can be when the last descriptor is closed."""
+    fd = await linux.open("/other", linux.O_WRONLY | linux.O_CREAT, 0o777)
+
+    async def execute() -> int:
+        await linux.close(fd)
+        await linux.execve("/other", ["other"])
+        return 2
+
+    await meet(linux, execute, lambda: linux.close(fd))
+
+
 async def lease(linux: Any) -> None:
     """A lease that is given up in time does not keep others from opening the file."""
     await linux.write_file("/f", b"")
@@ -378,6 +391,21 @@ async def lease(linux: Any) -> None:
         return 2
 
     await meet(linux, lambda: linux.close(fd), opens)
+
+
+async def mandatory(linux: Any) -> None:
+    """Where locks are mandatory one keeps others from writing."""
+    await linux.syscall("mkdir", b"/m\0", 0o700)
+    await linux.mount("none", "/m", "tmpfs", linux.MS_MANDLOCK)
+    await linux.write_file("/m/f", b"abc")
+    await linux.syscall("chmod", b"/m/f\0", 0o2660)
+    fd = await linux.open("/m/f", linux.O_RDWR | linux.O_NONBLOCK)
+
+    async def lock() -> int:
+        await linux.syscall("fcntl", fd, linux.F_SETLK, struct.pack("<hhxxxxqqixxxx", linux.F_WRLCK, 0, 0, 1, 0))
+        return 1
+
+    await meet(linux, lambda: linux.pwrite(fd, b"x", 0), lock)
 
 
 async def truncated(linux: Any) -> None:
@@ -602,7 +630,6 @@ async def mapped_alone(linux: Any) -> None:
 
 async def memory(linux: Any) -> None:
     """Two threads add to one number, each with a call between reading and writing it."""
-    r, w = await linux.pipe()
     numbers = [0]
 
     async def add(linux: Any) -> None:
@@ -612,12 +639,28 @@ async def memory(linux: Any) -> None:
 
     async def second(linux: Any) -> None:
         await add(linux)
-        await linux.write(w, b"x")
+        await linux.print(numbers[0])
+        await linux.exit_group(0)
 
     await linux.clone(second, flags=THREAD)
     await add(linux)
-    await linux.read(r, 1)
-    await linux.print(numbers[0])
+    await linux.pause()
+
+
+async def descriptors(linux: Any) -> None:
+    """Two processes share their descriptors, and nothing else."""
+    r, _ = await linux.pipe()
+    other, _ = await linux.pipe()
+
+    async def opens() -> int:
+        return int(await linux.dup(r))
+
+    pid = await linux.clone(None, flags=Sys.CLONE_FILES | Sig.SIGCHLD)
+    if not pid:
+        await linux.close(other)
+        await linux.exit_group(0)
+    seen = await tried(opens)
+    await linux.print(seen, *await ended(linux, pid))
 
 
 # Time.

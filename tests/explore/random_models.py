@@ -21,7 +21,8 @@ OPERATIONS = (
     "create", "unlink", "group", "groups", "wait_any", "poll", "close", "pending", "post", "take",
     "parent", "alive", "read_on", "flock", "lock", "queue_first", "queue_parent", "kill_all", "kill_group", "group_of",
     "stop_first", "go_on_first", "wait_stopped", "wait_first", "look_first", "dup", "close_dup", "rename", "link",
-    "chld_ignore", "chld_handle", "fork_child", "leave", "take_signal", "take_queued", "block_queued", "list", "poll_in",
+    "chld_ignore", "chld_handle", "fork_child", "leave", "take_signal", "take_queued", "block_queued", "list",
+    "poll_in",
 )  # fmt: skip
 # What may last.
 WAITING = ("pause", "suspend", "wait_read", "wait_child", "lock_wait", "wait_signal")
