@@ -46,6 +46,38 @@ async def meet(linux: Any, ours: Part, theirs: Part) -> None:
     await linux.print(seen, *await ended(linux, pid))
 
 
+async def duplicated(linux: Any) -> None:
+    """dup2() closes what the number stood for."""
+    r, w = await linux.pipe(linux.O_NONBLOCK)
+
+    async def read() -> int:
+        await linux.close(w)
+        return len(await linux.read(r, 1))
+
+    async def replace() -> int:
+        await linux.syscall("dup2", r, w)
+        return 1
+
+    await meet(linux, read, replace)
+
+
+async def masked(linux: Any) -> None:
+    """ppoll() unblocks a signal for as long as it looks."""
+    me = await linux.getpid()
+    seen = []
+    await linux.signal(Sig.SIGUSR1, seen.append)
+    await linux.sigprocmask(linux.SIG_BLOCK, {Sig.SIGUSR1})
+
+    async def look() -> int:
+        try:
+            await linux.syscall("ppoll", 0, 0, bytes(16), bytes(8), 8)
+        except InterruptedError:
+            pass
+        return len(seen)
+
+    await meet(linux, look, lambda: linux.kill(me, Sig.SIGUSR1))
+
+
 # Files that have no inode of their own.
 
 
@@ -140,6 +172,22 @@ async def children(linux: Any) -> None:
     await linux.print(int(pid > 0), status >> 8)
 
 
+async def reaped(linux: Any) -> None:
+    """A zombie has its number until somebody waits for it."""
+
+    async def nothing() -> int:
+        return 3
+
+    async def alive() -> int:
+        await linux.kill(a, 0)
+        return 1
+
+    a = await child(linux, nothing)
+    await linux.waitid(linux.P_PID, a, linux.WEXITED | linux.WNOWAIT)
+    b = await child(linux, alive)
+    await linux.print(*await ended(linux, a, b))
+
+
 async def groups(linux: Any) -> None:
     """A group is there while somebody is in it."""
 
@@ -200,6 +248,20 @@ async def sigactions(linux: Any) -> None:
     statuses = await ended(linux, pid)
     await linux.close(w)
     await linux.print(len(await linux.read(r, 4)), *statuses)
+
+
+async def who_sent(linux: Any) -> None:
+    """Of two signals that are one by the time they are handled the first one tells who has sent it."""
+    me = await linux.getpid()
+    seen = []
+
+    async def handler(sig: int, info: Any) -> None:
+        seen.append(info.si_pid)
+
+    await linux.sigaction(Sig.SIGUSR1, handler, linux.SA_SIGINFO | linux.SA_RESTART)
+    pids = [await child(linux, lambda: linux.kill(me, Sig.SIGUSR1)) for _ in range(2)]
+    await ended(linux, *pids)
+    await linux.print(*("ab"[pids.index(pid)] for pid in seen))
 
 
 async def deathsig(linux: Any) -> None:
@@ -549,41 +611,39 @@ async def ids(linux: Any) -> None:
 
 
 async def undo(linux: Any) -> None:
-    """What a process has taken of a semaphore is given back when it ends."""
-    sem = await linux.syscall("semget", 0, 1, 0o1600)
+    """What a process has taken of a semaphore is given back when it ends; a second semaphore tells that it took it."""
+    sem = await linux.syscall("semget", 0, 2, 0o1600)
     await linux.syscall("semop", sem, struct.pack("<HhH", 0, 1, 0), 1)
-    r, w = await linux.pipe()
 
     async def take_and_end() -> int:
-        await linux.syscall("semop", sem, struct.pack("<HhH", 0, -1, 0o10000), 1)
-        await linux.write(w, b"x")
+        both = struct.pack("<HhHHhH", 0, -1, 0o10000, 1, 1, 0)
+        await linux.syscall("semop", sem, both, 2)
         return 1
 
     async def take() -> int:
-        await linux.read(r, 1)
+        before = await linux.syscall("semctl", sem, 1, 12, 0)
         await linux.syscall("semop", sem, struct.pack("<HhH", 0, -1, 0o4000), 1)
-        return 2
+        await linux.syscall("semop", sem, struct.pack("<HhH", 0, 1, 0), 1)
+        return int(before)
 
     await meet(linux, take, take_and_end)
 
 
 async def attached(linux: Any) -> None:
-    """Whether a segment is there after it was removed depends on who has it still attached."""
+    """How many have a segment attached, and whether anybody ever had."""
     shm = await linux.syscall("shmget", 78, 4096, 0o1600)
-    r, w = await linux.pipe()
 
     async def attach_and_end() -> int:
         await linux.syscall("shmat", shm, 0, 0)
-        await linux.write(w, b"x")
         return 1
 
-    async def remove() -> int:
-        await linux.read(r, 1)
-        await linux.syscall("shmctl", shm, 0, 0)
-        await linux.syscall("shmctl", shm, 2, bytearray(112))
-        return 2
+    async def look() -> int:
+        tells = bytearray(112)
+        await linux.syscall("shmctl", shm, 2, tells)
+        lpid, attaches = struct.unpack_from("<iQ", tells, 84)
+        return (lpid > 0) * 10 + int(attaches)
 
-    await meet(linux, remove, attach_and_end)
+    await meet(linux, look, attach_and_end)
 
 
 async def shared(linux: Any) -> None:

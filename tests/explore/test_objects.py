@@ -13,11 +13,12 @@ from procession.explorer.subject import Subject
 
 # Program of objects.py -> what it prints, in one order or another.
 OUTCOMES = {
-    "attached": {"2 1", "222 1"},
+    "attached": {"0 1", "10 1", "11 1"},
     "children": {"0 0", "1 7"},
     "deathsig": {"0 0", "1 0"},
     "descriptors": {"5 0", "7 0"},
     "directory_links": {"2 0", "3 0"},
+    "duplicated": {"0 1", "211 1"},
     "epoll": {"1 0", "1 1"},
     "eventfd": {"211 8", "8 8"},
     "fifo": {"1 2", "206 2"},
@@ -37,10 +38,12 @@ OUTCOMES = {
     "mandatory": {"1 1", "211 1"},
     "mapped": {"97 1", "98 1"},
     "mapped_alone": {"97 1", "98 1"},
+    "masked": {"0 0", "1 0"},
     "memory": {"1", "2"},
     "position": {"97 98", "98 97"},
     "position_left": {"97 98", "98 97"},
     "proc": {"5 0", "12 0"},
+    "reaped": {"3 1", "3 203"},
     "shared": {"0 1", "5 1"},
     "sigactions": {"0 0", "1 0"},
     "signalfd": {"128 0", "211 0"},
@@ -54,12 +57,13 @@ OUTCOMES = {
     "through_link": {"0 3", "3 3"},
     "truncated": {"1 0", "3 0"},
     "two_alarms": {"ab", "ba"},
-    "undo": {"2 1", "211 1"},
+    "undo": {"0 1", "1 1", "211 1"},
     "urandom": {"195 57", "57 195"},
+    "who_sent": {"a", "a b", "b", "b a"},
     "working_directory": {"2 0", "7 0"},
 }
 # A hundred schedules and more, most of which only repeat others.
-LARGE = {"children", "deathsig", "last_end", "listing", "memory", "stops", "two_alarms"}
+LARGE = {"children", "deathsig", "last_end", "listing", "memory", "stops", "two_alarms", "who_sent"}
 # Kind -> a program that shows less without it: of objects.py, or one of bench/models.
 NEEDED = {
     "anonymous": "eventfd",
