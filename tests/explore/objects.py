@@ -204,6 +204,38 @@ async def groups(linux: Any) -> None:
     await linux.print(seen, *await ended(linux, pid))
 
 
+async def group_grows(linux: Any) -> None:
+    """Who is born behind a signal to his group has not got it."""
+    await linux.setpgid(0, 0)
+    await linux.signal(Sig.SIGUSR1, lambda sig: None)
+    await linux.sigprocmask(linux.SIG_BLOCK, {Sig.SIGUSR1})
+
+    async def newborn() -> int:
+        return len(await linux.sigpending())
+
+    async def forks() -> int:
+        (status,) = await ended(linux, await child(linux, newborn))
+        return int(status)
+
+    await meet(linux, lambda: linux.kill(0, Sig.SIGUSR1), forks)
+
+
+async def nothing(linux: Any) -> None:
+    """Be /bin/nothing."""
+
+
+async def exec_group(linux: Any) -> None:
+    """A child cannot be moved to another group when it has executed a program."""
+
+    async def move() -> int:
+        await linux.setpgid(pid, pid)
+        return 1
+
+    pid = await child(linux, lambda: linux.execve("/bin/nothing", ["nothing"]))
+    seen = await tried(move)
+    await linux.print(seen, *await ended(linux, pid))
+
+
 async def stops(linux: Any) -> None:
     """Who is stopped when his group becomes an orphan is sent SIGHUP; who stops later is not."""
     r, w = await linux.pipe()

@@ -21,8 +21,10 @@ OUTCOMES = {
     "duplicated": {"0 1", "211 1"},
     "epoll": {"1 0", "1 1"},
     "eventfd": {"211 8", "8 8"},
+    "exec_group": {"1 0", "213 0"},
     "fifo": {"1 2", "206 2"},
     "flags": {"1 1", "211 1"},
+    "group_grows": {"0 0", "0 1"},
     "groups": {"1 2", "203 2"},
     "hard_link": {"1 0", "2 0"},
     "hostname": {"4 0", "6 0"},
@@ -63,7 +65,7 @@ OUTCOMES = {
     "working_directory": {"2 0", "7 0"},
 }
 # A hundred schedules and more, most of which only repeat others.
-LARGE = {"children", "deathsig", "last_end", "listing", "memory", "stops", "two_alarms", "who_sent"}
+LARGE = {"children", "deathsig", "group_grows", "last_end", "listing", "memory", "stops", "two_alarms", "who_sent"}
 # Kind -> a program that shows less without it: of objects.py, or one of bench/models.
 NEEDED = {
     "anonymous": "eventfd",
@@ -91,7 +93,8 @@ NEEDED = {
 
 
 def subject(name):
-    return Subject(getattr(objects, name), as_init=name == "children", max_steps=300)
+    programs = {"/bin/nothing": objects.nothing}
+    return Subject(getattr(objects, name), as_init=name == "children", max_steps=300, programs=programs)
 
 
 def printed(runs):

@@ -254,8 +254,8 @@ def _wait4(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
         fp.touch(fp.process(task, args[0]), READS)
         return
     fp.looks_at_children(task)
-    if args[0] != -1:
-        fp.touch(("groups",), READS)
+    if not args[0]:
+        fp.touch(("task", task.tgid), READS)  # its own group
 
 
 def _waitid(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
@@ -263,7 +263,6 @@ def _waitid(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
         fp.touch(fp.process(task, args[1]), READS)
         return
     fp.looks_at_children(task)
-    fp.touch(("groups",), READS)
 
 
 def _kill(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
