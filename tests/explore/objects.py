@@ -46,6 +46,38 @@ async def meet(linux: Any, ours: Part, theirs: Part) -> None:
     await linux.print(seen, *await ended(linux, pid))
 
 
+async def duplicated(linux: Any) -> None:
+    """dup2() closes what the number stood for."""
+    r, w = await linux.pipe(linux.O_NONBLOCK)
+
+    async def read() -> int:
+        await linux.close(w)
+        return len(await linux.read(r, 1))
+
+    async def replace() -> int:
+        await linux.syscall("dup2", r, w)
+        return 1
+
+    await meet(linux, read, replace)
+
+
+async def masked(linux: Any) -> None:
+    """ppoll() unblocks a signal for as long as it looks."""
+    me = await linux.getpid()
+    seen = []
+    await linux.signal(Sig.SIGUSR1, seen.append)
+    await linux.sigprocmask(linux.SIG_BLOCK, {Sig.SIGUSR1})
+
+    async def look() -> int:
+        try:
+            await linux.syscall("ppoll", 0, 0, bytes(16), bytes(8), 8)
+        except InterruptedError:
+            pass
+        return len(seen)
+
+    await meet(linux, look, lambda: linux.kill(me, Sig.SIGUSR1))
+
+
 # Files that have no inode of their own.
 
 
@@ -99,6 +131,7 @@ async def epoll(linux: Any) -> None:
 
     async def looks_without_it() -> int:
         await linux.close(r)  # the parent has it open: the epoll file goes on watching it
+        await linux.close(w)
         return await look()
 
     async def write() -> int:
@@ -159,6 +192,22 @@ async def children(linux: Any) -> None:
     await linux.print(int(pid > 0), status >> 8)
 
 
+async def reaped(linux: Any) -> None:
+    """A zombie has its number until somebody waits for it."""
+
+    async def nothing() -> int:
+        return 3
+
+    async def alive() -> int:
+        await linux.kill(a, 0)
+        return 1
+
+    a = await child(linux, nothing)
+    await linux.waitid(linux.P_PID, a, linux.WEXITED | linux.WNOWAIT)
+    b = await child(linux, alive)
+    await linux.print(*await ended(linux, a, b))
+
+
 async def groups(linux: Any) -> None:
     """A group is there while somebody is in it."""
 
@@ -172,6 +221,38 @@ async def groups(linux: Any) -> None:
 
     pid = await child(linux, leaves)
     seen = await tried(alive)
+    await linux.print(seen, *await ended(linux, pid))
+
+
+async def group_grows(linux: Any) -> None:
+    """Who is born behind a signal to his group has not got it."""
+    await linux.setpgid(0, 0)
+    await linux.signal(Sig.SIGUSR1, lambda sig: None)
+    await linux.sigprocmask(linux.SIG_BLOCK, {Sig.SIGUSR1})
+
+    async def newborn() -> int:
+        return len(await linux.sigpending())
+
+    async def forks() -> int:
+        (status,) = await ended(linux, await child(linux, newborn))
+        return int(status)
+
+    await meet(linux, lambda: linux.kill(0, Sig.SIGUSR1), forks)
+
+
+async def nothing(linux: Any) -> None:
+    """Be /bin/nothing."""
+
+
+async def exec_group(linux: Any) -> None:
+    """A child cannot be moved to another group when it has executed a program."""
+
+    async def move() -> int:
+        await linux.setpgid(pid, pid)
+        return 1
+
+    pid = await child(linux, lambda: linux.execve("/bin/nothing", ["nothing"]))
+    seen = await tried(move)
     await linux.print(seen, *await ended(linux, pid))
 
 
@@ -219,6 +300,20 @@ async def sigactions(linux: Any) -> None:
     statuses = await ended(linux, pid)
     await linux.close(w)
     await linux.print(len(await linux.read(r, 4)), *statuses)
+
+
+async def who_sent(linux: Any) -> None:
+    """Of two signals that are one by the time they are handled the first one tells who has sent it."""
+    me = await linux.getpid()
+    seen = []
+
+    async def handler(sig: int, info: Any) -> None:
+        seen.append(info.si_pid)
+
+    await linux.sigaction(Sig.SIGUSR1, handler, linux.SA_SIGINFO | linux.SA_RESTART)
+    pids = [await child(linux, lambda: linux.kill(me, Sig.SIGUSR1)) for _ in range(2)]
+    await ended(linux, *pids)
+    await linux.print(*("ab"[pids.index(pid)] for pid in seen))
 
 
 async def deathsig(linux: Any) -> None:
@@ -385,6 +480,18 @@ async def text_busy(linux: Any) -> None:
     await meet(linux, execute, write)
 
 
+async def text_free(linux: Any) -> None:
+    """As before: it can be when the last descriptor is closed."""
+    fd = await linux.open("/other", linux.O_WRONLY | linux.O_CREAT, 0o777)
+
+    async def execute() -> int:
+        await linux.close(fd)
+        await linux.execve("/other", ["other"])
+        return 2
+
+    await meet(linux, execute, lambda: linux.close(fd))
+
+
 async def lease(linux: Any) -> None:
     """A lease that is given up in time does not keep others from opening the file."""
     await linux.write_file("/f", b"")
@@ -398,6 +505,21 @@ async def lease(linux: Any) -> None:
         return 2
 
     await meet(linux, lambda: linux.close(fd), opens)
+
+
+async def mandatory(linux: Any) -> None:
+    """Where locks are mandatory one keeps others from writing."""
+    await linux.syscall("mkdir", b"/m\0", 0o700)
+    await linux.mount("none", "/m", "tmpfs", linux.MS_MANDLOCK)
+    await linux.write_file("/m/f", b"abc")
+    await linux.syscall("chmod", b"/m/f\0", 0o2660)
+    fd = await linux.open("/m/f", linux.O_RDWR | linux.O_NONBLOCK)
+
+    async def lock() -> int:
+        await linux.syscall("fcntl", fd, linux.F_SETLK, struct.pack("<hhxxxxqqixxxx", linux.F_WRLCK, 0, 0, 1, 0))
+        return 1
+
+    await meet(linux, lambda: linux.pwrite(fd, b"x", 0), lock)
 
 
 async def truncated(linux: Any) -> None:
@@ -451,6 +573,33 @@ async def proc(linux: Any) -> None:
     pid = await child(linux, lambda: linux.set_name("longer name"))
     seen = await tried(look)
     await linux.print(seen, *await ended(linux, pid))
+
+
+async def last_end(linux: Any) -> None:
+    """Which of two that close a pipe's end is the last one does not matter, but that it comes when it wants to does."""
+    r, w = await linux.pipe(linux.O_NONBLOCK)
+
+    async def closes() -> int:
+        await linux.close(w)
+        return 0
+
+    async def closes_and_tells() -> int:
+        await linux.close(w)
+        await linux.write_file("/told", b"")
+        return 0
+
+    a = await child(linux, closes)
+    b = await child(linux, closes_and_tells)
+    await linux.close(w)
+
+    async def told() -> int:
+        await linux.stat("/told")
+        return 1
+
+    async def read() -> int:
+        return len(await linux.read(r, 1))
+
+    await linux.print(await tried(told), await tried(read), *await ended(linux, a, b))
 
 
 # Terminals and sockets.
@@ -514,41 +663,39 @@ async def ids(linux: Any) -> None:
 
 
 async def undo(linux: Any) -> None:
-    """What a process has taken of a semaphore is given back when it ends."""
-    sem = await linux.syscall("semget", 0, 1, 0o1600)
+    """What a process has taken of a semaphore is given back when it ends; a second semaphore tells that it took it."""
+    sem = await linux.syscall("semget", 0, 2, 0o1600)
     await linux.syscall("semop", sem, struct.pack("<HhH", 0, 1, 0), 1)
-    r, w = await linux.pipe()
 
     async def take_and_end() -> int:
-        await linux.syscall("semop", sem, struct.pack("<HhH", 0, -1, 0o10000), 1)
-        await linux.write(w, b"x")
+        both = struct.pack("<HhHHhH", 0, -1, 0o10000, 1, 1, 0)
+        await linux.syscall("semop", sem, both, 2)
         return 1
 
     async def take() -> int:
-        await linux.read(r, 1)
+        before = await linux.syscall("semctl", sem, 1, 12, 0)
         await linux.syscall("semop", sem, struct.pack("<HhH", 0, -1, 0o4000), 1)
-        return 2
+        await linux.syscall("semop", sem, struct.pack("<HhH", 0, 1, 0), 1)
+        return int(before)
 
     await meet(linux, take, take_and_end)
 
 
 async def attached(linux: Any) -> None:
-    """Whether a segment is there after it was removed depends on who has it still attached."""
+    """How many have a segment attached, and whether anybody ever had."""
     shm = await linux.syscall("shmget", 78, 4096, 0o1600)
-    r, w = await linux.pipe()
 
     async def attach_and_end() -> int:
         await linux.syscall("shmat", shm, 0, 0)
-        await linux.write(w, b"x")
         return 1
 
-    async def remove() -> int:
-        await linux.read(r, 1)
-        await linux.syscall("shmctl", shm, 0, 0)
-        await linux.syscall("shmctl", shm, 2, bytearray(112))
-        return 2
+    async def look() -> int:
+        tells = bytearray(112)
+        await linux.syscall("shmctl", shm, 2, tells)
+        lpid, attaches = struct.unpack_from("<iQ", tells, 84)
+        return (lpid > 0) * 10 + int(attaches)
 
-    await meet(linux, remove, attach_and_end)
+    await meet(linux, look, attach_and_end)
 
 
 async def shared(linux: Any) -> None:
@@ -595,7 +742,6 @@ async def mapped_alone(linux: Any) -> None:
 
 async def memory(linux: Any) -> None:
     """Two threads add to one number, each with a call between reading and writing it."""
-    r, w = await linux.pipe()
     numbers = [0]
 
     async def add(linux: Any) -> None:
@@ -605,12 +751,28 @@ async def memory(linux: Any) -> None:
 
     async def second(linux: Any) -> None:
         await add(linux)
-        await linux.write(w, b"x")
+        await linux.print(numbers[0])
+        await linux.exit_group(0)
 
     await linux.clone(second, flags=THREAD)
     await add(linux)
-    await linux.read(r, 1)
-    await linux.print(numbers[0])
+    await linux.pause()
+
+
+async def descriptors(linux: Any) -> None:
+    """Two processes share their descriptors, and nothing else."""
+    r, _ = await linux.pipe()
+    other, _ = await linux.pipe()
+
+    async def opens() -> int:
+        return int(await linux.dup(r))
+
+    pid = await linux.clone(None, flags=Sys.CLONE_FILES | Sig.SIGCHLD)
+    if not pid:
+        await linux.close(other)
+        await linux.exit_group(0)
+    seen = await tried(opens)
+    await linux.print(seen, *await ended(linux, pid))
 
 
 # Time.

@@ -1,15 +1,19 @@
-/* What a plan of random_models.py says, on a host: random_model SEED OURS CHILD…
+/* What a plan of random_models.py says, on a host: random_model RUNS MILLISECONDS OURS CHILD…
  *
- * SEED: of short waits before each thing that is done, none if it is 0. Calls are made as there, one for one. */
+ * Prints a line for each run: "exit" or "signal", its number, and the output; or "stuck" if the run has taken longer
+ * than it may. Calls are made as there, one for one, on one CPU, behind waits that differ from run to
+ * run. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -146,7 +150,8 @@ static void follow(char *plan) {
     what[size - 1] = '\0';
     if (seed) {
       seed = seed * 1103515245 + 12345;
-      for (volatile unsigned i = (seed >> 16) % 4 ? 0 : (seed >> 18) % 8000; i; i--) continue;
+      if ((seed >> 16) % 3 == 0) sched_yield();
+      if ((seed >> 16) % 3 == 1) usleep(1 + (seed >> 20) % 50);
     }
     errno = 0;
     value = one(what, n);
@@ -157,16 +162,15 @@ static void follow(char *plan) {
   }
 }
 
-int main(int argc, char **argv) {
+static int play(int argc, char **argv) {
   pid_t children[8];
-  seed = (unsigned)atoi(argv[1]);
   setsid();
   leader = getpid();
   if (pipe2(nonblocking, O_NONBLOCK) || pipe(waits)) return 98;
-  fd = open("s", O_RDWR | O_CREAT, 0600);
+  fd = open("s", O_RDWR | O_CREAT | O_TRUNC, 0600);
   if (write(fd, "abcdef", 6) != 6) return 98;
   lseek(fd, 0, SEEK_SET);
-  for (int i = 3; i < argc; i++) {
+  for (int i = 1; i < argc; i++) {
     pid_t pid = (pid_t)syscall(SYS_fork);
     if (!pid) {
       if (seed) seed = seed * 31 + (unsigned)i;
@@ -174,18 +178,68 @@ int main(int argc, char **argv) {
       _exit(state);
     }
     if (!first) first = pid;
-    children[i - 3] = pid;
+    children[i - 1] = pid;
   }
-  follow(argv[2]);
+  follow(argv[0]);
   char text[200];
-  int size, status;
-  int statuses[8];
-  for (int i = 3; i < argc; i++) {
+  int size, status, statuses[8];
+  for (int i = 1; i < argc; i++) {
     status = 0;
-    statuses[i - 3] = waitpid(children[i - 3], &status, 0) < 0 ? -errno : status;
+    statuses[i - 1] = waitpid(children[i - 1], &status, 0) < 0 ? -errno : status;
   }
   size = sprintf(text, "%d", state);
-  for (int i = 3; i < argc; i++) size += sprintf(text + size, " %d", statuses[i - 3]);
+  for (int i = 1; i < argc; i++) size += sprintf(text + size, " %d", statuses[i - 1]);
   text[size++] = '\n';
   return write(1, text, (size_t)size) < 0;
+}
+
+/* Kill whoever is left of a run: they are all our children by now, or will be when their parents are gone. */
+static void sweep(void) {
+  char path[64], text[512];
+  do {
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
+    int list = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t size = list < 0 ? 0 : read(list, text, sizeof text - 1);
+    if (list >= 0) close(list);
+    text[size > 0 ? size : 0] = '\0';
+    char *rest = text, *one;
+    while ((one = strsep(&rest, " "))) {
+      if (atoi(one) > 1) kill(atoi(one), SIGKILL);
+    }
+  } while (waitpid(-1, NULL, 0) > 0);
+}
+
+int main(int argc, char **argv) {
+  int runs = atoi(argv[1]), patience_ms = atoi(argv[2]), out[2], status;
+  cpu_set_t one;
+  CPU_ZERO(&one); /* a call is one step there: on two CPUs they would overlap, an exit above all */
+  CPU_SET(sched_getcpu(), &one);
+  sched_setaffinity(0, sizeof one, &one);
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  for (int run = 0; run < runs; run++) {
+    char where[] = "runXXXXXX", text[256];
+    if (!mkdtemp(where) || pipe2(out, O_CLOEXEC)) return 98;
+    pid_t pid = fork();
+    if (!pid) {
+      seed = (unsigned)run;
+      dup2(out[1], 1);
+      close(out[0]);
+      close(out[1]);
+      if (chdir(where)) _exit(98);
+      _exit(play(argc - 3, argv + 3));
+    }
+    close(out[1]);
+    int over = 0;
+    for (int waited_us = 0; !over && waited_us < patience_ms * 1000; waited_us += 200) {
+      if (waited_us) usleep(200);
+      over = waitpid(pid, &status, WNOHANG) == pid;
+    }
+    sweep();
+    ssize_t size = read(out[0], text, sizeof text);
+    close(out[0]);
+    if (!over) printf("stuck 0\n");
+    else if (WIFSIGNALED(status)) printf("signal %d\n", WTERMSIG(status));
+    else printf("exit %d %.*s\n", WEXITSTATUS(status), size > 0 ? (int)size - 1 : 0, text);
+  }
+  return 0;
 }

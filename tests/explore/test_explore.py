@@ -9,11 +9,9 @@ import sys
 
 import pytest
 from tests.explore.oracle import dfs
-from tests.explore.random_models import random_model
 
 from procession import ReplayError, explore
 from procession.explorer import Token, TokenError, replay, steps
-from procession.explorer.bounded import Bounded
 from procession.explorer.dpor import dpor
 from procession.explorer.prefix import Prefix
 from procession.explorer.recorder import Diverged, Strategy
@@ -25,8 +23,6 @@ PURE = Path(steps.__file__).suffix == ".py"
 MODELS = sorted(path.stem for path in Path(__file__).parents[2].joinpath("bench", "models").glob("[a-z]*.py"))
 # More than a hundred classes: `make bench` runs them.
 LARGE = {"pipeline", "two_waiters", "two_writers"}
-# Small enough that all their schedules can be run here.
-SMALL = (1, 4, 7, 8, 10, 13, 16, 17)
 
 
 def model(name):
@@ -58,15 +54,6 @@ def test_each_model_has_all_its_outcomes_and_no_class_twice(name):
 @pytest.mark.parametrize("name", ["lost_wakeup", "sigchld_wait"])
 def test_plain_search_finds_just_as_much_in_a_model(name):
     assert set(seen(dfs(Subject(model(name).main)))) == model(name).OUTCOMES
-
-
-@pytest.mark.parametrize("seed", SMALL)
-def test_reductions_lose_no_outcome_of_a_random_program(seed):
-    subject = Subject(random_model(seed), max_steps=300)
-    every = {run.outcome for run in dfs(subject)}
-
-    assert {run.outcome for run in dpor(subject) if run.outcome is not None} == every
-    assert {run.outcome for run in Bounded(subject, 20).runs()} == every
 
 
 @pytest.mark.parametrize("strategy", [Pos, lambda seed: Pct(seed, 2, 30)])

@@ -25,12 +25,12 @@ class Shared:
     def __init__(self) -> None:
         self.objects: set[Object] = set()
         self.touched: dict[Object, dict[int, int]] = {}
-        self.anything = False  # whether somebody has touched nobody knows what
 
     def learn(self, touches: Mapping[int, Mapping[Object, int]]) -> None:
         """Add what a run has shown: by thread, what it has touched and how."""
         for nr, things in touches.items():
-            self.anything = self.anything or EVERYTHING in things
+            if EVERYTHING in things:
+                self.objects.add(EVERYTHING)
             for thing, how in things.items():
                 if thing in self.objects:
                     continue
@@ -42,7 +42,9 @@ class Shared:
 
     def meets(self, objects: Sequence[Object]) -> bool:
         """Whether any of these is one of them."""
-        return EVERYTHING in objects or (self.anything and bool(objects)) or not self.objects.isdisjoint(objects)
+        if EVERYTHING in objects or (objects and EVERYTHING in self.objects):
+            return True
+        return not self.objects.isdisjoint(objects)
 
 
 class Place:

@@ -222,6 +222,10 @@ def _creat(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
     _open(fp, task, (args[0], O_CREAT | O_TRUNC | O_WRONLY))
 
 
+def _random(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
+    fp.touch(("random",), WRITES)
+
+
 def _getcwd(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
     fs = task.fs
     dentry = None if fs is None else fs.pwd.dentry
@@ -250,8 +254,8 @@ def _wait4(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
         fp.touch(fp.process(task, args[0]), READS)
         return
     fp.looks_at_children(task)
-    if args[0] != -1:
-        fp.touch(("groups",), READS)
+    if not args[0]:
+        fp.touch(("task", task.tgid), READS)  # its own group
 
 
 def _waitid(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
@@ -259,7 +263,6 @@ def _waitid(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
         fp.touch(fp.process(task, args[1]), READS)
         return
     fp.looks_at_children(task)
-    fp.touch(("groups",), READS)
 
 
 def _kill(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
@@ -422,6 +425,7 @@ CALLS: Final[dict[str, Call]] = {
     "getppid": _reads_self,
     "getresgid": _nothing,
     "getresuid": _nothing,
+    "getrandom": _random,
     "getrlimit": _nothing,
     "getrusage": _nothing,
     "getsid": _reads_task,
@@ -526,6 +530,7 @@ CALLS: Final[dict[str, Call]] = {
     "socketpair": _nothing,
     "stat": _stat_at(0),
     "statfs": _path(0),
+    "statx": _stat_at(1),
     "symlink": _symlink,
     "symlinkat": _symlinkat,
     "sync": _nothing,

@@ -346,8 +346,8 @@ class Footprints:
         self.touch(("stops",), READS)
         if p.children:
             self.touch(("children", p.tgid), WRITES)
-        for child in (*p.children, *(p.ptraced or ())):
-            self.touch(("task", child.tgid), WRITES)
+        for tracee in p.ptraced or ():  # of children another event tells
+            self.touch(("task", tracee.tgid), WRITES)
         if p.sysvsem is not None:
             for undo in p.sysvsem.list_proc:
                 self.touch(("ids", "sem"), READS)
