@@ -156,9 +156,10 @@ class Crew:
 
     def _there(self) -> Executor:
         if self.executor is None:
-            # Not forked: the pool's own threads would be, too.
-            context = multiprocessing.get_context("spawn")
-            self.executor = ProcessPoolExecutor(self.width, context, _begin)
+            # Not forked from here, where there are threads, but from a process that has imported all this once.
+            context = multiprocessing.get_context("forkserver")
+            context.set_forkserver_preload(sorted(name for name in sys.modules if name.startswith("procession.")))
+            self.executor = ProcessPoolExecutor(self.width, context, _begin, (dict(os.environ),))
         return self.executor
 
     def _renew(self, broken: Executor) -> None:
@@ -176,9 +177,11 @@ class Crew:
             self.executor = None
 
 
-def _begin() -> None:
-    """Begin as a worker: Ctrl-C is the business of whoever gives out the work."""
+def _begin(environ: dict[str, str]) -> None:
+    """Begin as a worker: Ctrl-C is the business of whoever gives out the work, and so is the environment."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.clear()
+    os.environ.update(environ)
 
 
 def _is_loss(error: BaseException) -> bool:
