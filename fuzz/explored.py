@@ -1,7 +1,7 @@
 """Programs with a race each, explored: `python -m fuzz.explored [NAME]…`.
 
 Of each case of tests/explored the broken program's fault has to be found, and the mended one to be right in all orders
-within two deviations; the same for the Python programs of tests/explored/mistakes, and for the shells in the lab.
+within two deviations; the same for the shells in the lab.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from functools import partial
-import importlib
 import json
 from pathlib import Path
 import subprocess
@@ -23,7 +22,7 @@ from procession import explore
 from procession.explorer import Outcome, Report
 from procession.grading import FAILED, Grade, grade
 
-__all__ = ("BROKEN_SHELLS", "Case", "cases", "compile_case", "failures", "mistakes", "run")
+__all__ = ("BROKEN_SHELLS", "Case", "cases", "compile_case", "failures", "run")
 
 EXPLORED = Path(__file__).resolve().parents[1] / "tests" / "explored"
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "HOME": "/"}
@@ -40,9 +39,7 @@ BROKEN_SHELLS = {
     "BROKEN_HANDLER": "killed-in-background",
 }
 # What is not found, and why: as soon as it is, that is told.
-NOT_FOUND = {
-    "gone_meanwhile": "init, which reaps the daemon, goes on when nobody else can",
-}
+NOT_FOUND: dict[str, str] = {}
 
 
 class Case(NamedTuple):
@@ -53,6 +50,7 @@ class Case(NamedTuple):
     fixed: dict[str, Any]
     good: list[dict[str, Any]]
     bad: list[dict[str, Any]]
+    needs: str = ""
 
     def allows(self, outcome: Outcome) -> bool:
         """Whether the mended program may end so."""
@@ -80,18 +78,12 @@ def _shows(failure: Any, bad: dict[str, Any]) -> bool:
 
 
 def cases() -> list[Case]:
-    """Return the cases that need no choice that is only made if asked for."""
+    """Return the cases."""
     found = []
     for path in sorted(EXPLORED.glob("*.json")):
         fields = json.loads(path.read_text("utf-8"))
-        if "needs" not in fields:
-            found.append(Case(*(fields[name] for name in Case._fields)))
+        found.append(Case(**{name: fields[name] for name in Case._fields if name in fields}))
     return found
-
-
-def mistakes() -> list[str]:
-    """Return the names of the Python programs."""
-    return sorted(path.stem for path in (EXPLORED / "mistakes").glob("[a-z]*.py"))
 
 
 def compile_case(source: str, flags: tuple[str, ...], target: Path) -> str:
@@ -110,8 +102,9 @@ def command(case: Case, *, fixed: bool, build: Callable[[str, tuple[str, ...]], 
 
 def explored(case: Case, argv: list[str], deviations: int, *, first: bool) -> Report:
     """Explore a program of a case."""
+    faults: dict[str, Any] = {"faults": 1, "fault_kinds": [case.needs]} if case.needs else {}
     return explore(
-        argv, root="/", env=ENVIRONMENT, cwd="/", deviations=deviations, expect=case.allows, first=first
+        argv, root="/", env=ENVIRONMENT, cwd="/", deviations=deviations, expect=case.allows, first=first, **faults
     )
 
 
@@ -136,23 +129,6 @@ def _lack(name: str, report: Report, *, shown: bool) -> Iterator[str]:
 def _told(report: Report) -> str:
     said = "; ".join(f"{one.violation.name}: {one.violation.sentence}" for one in report.failures)
     return f"{report.schedules} schedules, {'all' if report.complete else 'not all'}, {said or 'nothing found'}"
-
-
-def mistake_failures(name: str, deviations: int = 2) -> Iterator[str]:
-    """Explore both programs of a mistake; returns what is not as it should be."""
-    mistake = importlib.import_module(f"tests.explored.mistakes.{name}")
-
-    def end(outcome: Outcome) -> tuple[Any, str]:
-        return (outcome.number if outcome.how == "exit" else outcome.how), outcome.stdout.decode()
-
-    def allows(outcome: Outcome) -> bool:
-        return end(outcome) in mistake.GOOD
-
-    report = explore(mistake.broken, deviations=deviations, expect=allows)
-    yield from _lack(name, report, shown=bool({end(one.outcome) for one in report.failures} & mistake.BAD))
-    report = explore(mistake.fixed, deviations=deviations, expect=allows, first=True)
-    if report.exit_status != 0:
-        yield f"{name}, mended: {_told(report)}"
 
 
 def shell(build: Callable[[str, tuple[str, ...]], str], mistake: str, deviations: int, *traces: str) -> Grade:
@@ -183,7 +159,6 @@ def run(count: int, seed: int = 0) -> Tried:
 
         todo: list[Callable[[], Iterator[str]]] = [
             *(partial(failures, case, build) for case in cases()),
-            *(partial(mistake_failures, name) for name in mistakes()),
             partial(shell_failures, build),
         ]
         start = seed % len(todo)
@@ -208,7 +183,6 @@ def main() -> int:
             return compile_case(source, flags, Path(directory, Path(source).stem + "".join(flags)))
 
         todo = {case.name: partial(failures, case, build, options.deviations) for case in cases()}
-        todo |= {name: partial(mistake_failures, name, options.deviations) for name in mistakes()}
         for name, one in todo.items():
             if options.names and name not in options.names:
                 continue

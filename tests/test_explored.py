@@ -16,7 +16,6 @@ HERE = Path(__file__).parent
 EXPLORED = HERE / "explored"
 LAB = HERE.parent / "src" / "procession" / "grading"
 MODELS = sorted(path.stem for path in (HERE.parent / "bench" / "models").glob("[a-z]*.py"))
-MISTAKES = sorted(path.stem for path in (EXPLORED / "mistakes").glob("*.py"))
 CASES = sorted(EXPLORED.glob("*.json"))
 SEEDS = 4
 
@@ -40,14 +39,6 @@ def test_models(name):
 
 def test_there_are_fourteen_models():
     assert len(MODELS) == 14
-
-
-@pytest.mark.parametrize("name", MISTAKES)
-def test_mistakes(name):
-    mistake = importlib.import_module(f"tests.explored.mistakes.{name}")
-    assert not mistake.GOOD & mistake.BAD
-    assert {outcome(mistake.fixed, seed) for seed in range(SEEDS)} <= mistake.GOOD
-    assert {outcome(mistake.broken, seed) for seed in range(SEEDS)} <= mistake.GOOD | mistake.BAD
 
 
 @pytest.mark.parametrize("path", CASES, ids=[path.stem for path in CASES])

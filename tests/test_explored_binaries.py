@@ -1,7 +1,7 @@
 """What the explorer finds in programs with a race each: `make soak` has all of them, this has the quick ones."""
 
 from fuzz import explored
-from fuzz.explored import BROKEN_SHELLS, COMPILER, cases, mistakes
+from fuzz.explored import BROKEN_SHELLS, COMPILER, cases
 import pytest
 
 from procession.grading import FAILED, PASSED
@@ -31,11 +31,6 @@ def test_the_fault_of_a_program_is_found_and_its_mend_is_right(name, build):
     assert list(explored.failures(case, build, deviations=1)) == []
 
 
-@pytest.mark.parametrize("name", mistakes())
-def test_a_mistake_is_found_and_its_mend_is_right(name):
-    assert list(explored.mistake_failures(name, deviations=2 if name == "fork_in_thread" else 1)) == []
-
-
 @pytest.mark.parametrize("mistake", BROKEN_SHELLS)
 def test_a_broken_shell_fails(mistake, build):
     (result,) = explored.shell(build, mistake, 1, BROKEN_SHELLS[mistake]).results
@@ -50,4 +45,4 @@ def test_the_right_shell_passes(build):
 
 
 def test_what_is_not_found_is_there():
-    assert set(explored.NOT_FOUND) <= {*mistakes(), *(case.name for case in cases())}
+    assert set(explored.NOT_FOUND) <= {case.name for case in cases()}

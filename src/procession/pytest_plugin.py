@@ -40,8 +40,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker, and see to the options' values."""
     config.addinivalue_line(
         "markers",
-        f"{MARK}(deviations=2, properties=(), …): run an async test as a program, in every order that differs from the "
-        "default one in at most so many places; what else explore() takes can be said, too",
+        f"{MARK}(deviations=2, faults=0, properties=(), …): run an async test as a program, in every order that "
+        "differs from the default one in at most so many places; what else explore() takes can be said, too",
     )
     schedules = config.getoption("--procession-schedules")
     if schedules is not None and schedules < 1:

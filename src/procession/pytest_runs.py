@@ -69,8 +69,6 @@ def explored(item: pytest.Item, program: Any, args: Sequence[str], options: dict
 
     With --procession-replay only that schedule is run; else those that have failed the last time come first.
     """
-    if not options.get("faults", 1):
-        del options["faults"]  # none is what there is anyway
     options.setdefault("first", True)
     limit = item.config.getoption("--procession-schedules")
     if limit is not None:

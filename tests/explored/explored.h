@@ -18,7 +18,8 @@
 /* Write text at once: nothing is buffered, so nothing is written twice after a fork. */
 static inline void put(int fd, const char *text) {
   size_t size = strlen(text);
-  if (write(fd, text, size) != (ssize_t)size) _exit(98);
+  for (ssize_t n; size; text += n, size -= (size_t)n)
+    if ((n = write(fd, text, size)) < 0) _exit(98);
 }
 
 /* The exit status as a shell has it: the code, or 128 + the signal. */

@@ -79,6 +79,24 @@ def explore(
             rich_help_panel=SEARCHES,
         ),
     ] = 2,
+    faults: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            max=20,
+            help="How many of these may be something that goes wrong.",
+            rich_help_panel=SEARCHES,
+        ),
+    ] = 0,
+    fault_kinds: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND,…",
+            help="What may: memory, interrupt, short, timer, pid, and, if named, instruction.",
+            rich_help_panel=SEARCHES,
+        ),
+    ] = "memory,interrupt,short,timer,pid",
     exhaustive: Annotated[
         bool,
         typer.Option("--exhaustive", help="All orders that can be told apart, each once.", rich_help_panel=SEARCHES),
@@ -147,44 +165,54 @@ def explore(
     The exit status is 0 if nothing is wrong in any order within the bound, 1 if something is, 2 for a mistake on the
     command line, and 3 if nothing is but not all could be run.
     """
+    subject, args = _program(program)
+    given: dict[str, Any] = {} if callable(subject) else {"root": root}
+    _search(
+        subject,
+        args,
+        given
+        | {
+            "deviations": deviations,
+            "faults": faults,
+            "fault_kinds": fault_kinds.split(","),
+            "exhaustive": exhaustive,
+            "schedules": schedules,
+            "seconds": seconds,
+            "seed": seed,
+            "properties": (never, always),
+            "off": off,
+            "expect": expect or None,
+            "first": first,
+            "env": commands.environment(env, None, tty=False),
+            "cwd": "/" if callable(subject) else commands.directory(cwd, root),
+            "stdin": b"" if sys.stdin.isatty() else sys.stdin.buffer.read(),
+            "as_init": as_init,
+            "max_steps": max_steps,
+            "jobs": jobs,
+            "checkpoint": checkpoint,
+        },
+        json,
+    )
+
+
+def _search(subject: Program, args: tuple[str, ...], options: dict[str, Any], json: Path | None) -> NoReturn:
+    """Explore, and tell; options: explore()'s."""
     from procession.explorer import Diverged
     from procession.explorer import explore as search
     from procession.explorer.queries import query
     from procession.include.linux.errno import LinuxError
 
-    subject, args = _program(program)
-    given: dict[str, Any] = {} if callable(subject) else {"root": root}
-    stdin = b"" if sys.stdin.isatty() else sys.stdin.buffer.read()
     try:
         with _progress() as tell:
-            report = search(
-                subject,
-                *args,
-                deviations=deviations,
-                exhaustive=exhaustive,
-                schedules=schedules,
-                seconds=seconds,
-                seed=seed,
-                properties=[*(query(one, wanted=False) for one in never), *(query(one, wanted=True) for one in always)],
-                off=off,
-                expect=expect or None,
-                first=first,
-                env=commands.environment(env, None, tty=False),
-                cwd="/" if callable(subject) else commands.directory(cwd, root),
-                stdin=stdin,
-                as_init=as_init,
-                max_steps=max_steps,
-                progress=tell,
-                jobs=jobs,
-                checkpoint=checkpoint,
-                **given,
-            )
-    except (ValueError, TypeError) as error:
-        fail(str(error), 2)
-    except Diverged as error:
+            never, always = options["properties"]
+            options["properties"] = [query(text, wanted=False) for text in never]
+            options["properties"] += [query(text, wanted=True) for text in always]
+            report = search(subject, *args, progress=tell, **options)
+    except (ValueError, TypeError, Diverged) as error:
         fail(str(error), 2)
     except LinuxError as error:
-        fail(f"{program[0]}: {error.why or error.errno.name}", 2)
+        name = subject.__name__ if callable(subject) else subject[0]
+        fail(f"{name}: {error.why or error.errno.name}", 2)
     except OSError as error:
         host_error(error)
     tell_report(report, json)
@@ -250,7 +278,7 @@ def _progress() -> Iterator[Any]:
 def replay_token(text: str, *, strace: bool, tree: bool) -> None:
     """Run what a token stands for once more, and show what it writes; with its calls or its processes if asked for."""
     from procession.explorer import Token, TokenError
-    from procession.hw.chooser import Recorded, ReplayError
+    from procession.hw.chooser import ReplayError
     from procession.include.linux.bug import KernelBug, KernelPanic
     from procession.kernel.entry import Deadlock
 
@@ -259,7 +287,7 @@ def replay_token(text: str, *, strace: bool, tree: bool) -> None:
         subject = token.subject()
     except (TokenError, ValueError) as error:
         fail(str(error), 2)
-    machine = subject.machine(Recorded(token.choices, explores=True))
+    machine = subject.machine(subject.recorded(token.choices))
     lives = commands.observers(machine, strace=strace, tree=tree)
     status = 0
     try:

@@ -47,7 +47,7 @@ def lab(
     if name is None:
         width = max(map(len, LABS))
         for one in LABS.values():
-            print(f"{one.name:{width}}  {one.year}  {one.title}")
+            print(f"{one.name:{width}}  {one.year or '':4}  {one.title}")
         return
     if name not in LABS:
         fail(f"no lab {name}: `procession lab` lists them")
@@ -62,14 +62,16 @@ def lab(
 
 
 def _introduce(one: Lab, *, show: bool) -> None:
-    print(f"{one.name} ({one.year}): {one.title}\n{one.source}; {one.mended()}\n\n{fill(one.text, 100)}\n")
+    print(
+        f"{one.name} ({one.year or 'any year'}): {one.title}\n{one.source}; {one.mended()}\n\n{fill(one.text, 100)}\n"
+    )
     if not show:
         return
     for patch in one.points:
         print(f"In both kernels:\n{patch.text()}\n")
     for patch in one.mutation:
         print(f"{'With the mend' if one.in_32 else 'With the fault'}:\n{patch.text()}\n")
-    for program in (one.program, *one.programs.values()):
+    for program in (one.program, *([one.fixed] if one.fixed is not None else []), *one.programs.values()):
         print(inspect.getsource(program))
 
 

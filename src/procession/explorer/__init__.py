@@ -18,10 +18,12 @@ from procession.explorer.recorder import Diverged
 from procession.explorer.search import Expectation, Failure, Found, Progress, Report, Search
 from procession.explorer.subject import Outcome, Program, Run, Subject
 from procession.explorer.token import Token, TokenError
-from procession.hw.chooser import Recorded
+from procession.hw.chooser import FAULTS, INSTRUCTION
 from procession.result import Result
 
 __all__ = (
+    "FAULTS",
+    "FAULT_KINDS",
     "Diverged",
     "Failure",
     "Found",
@@ -43,6 +45,7 @@ __all__ = (
 )
 
 MAX_DEVIATIONS: Final = 20
+FAULT_KINDS: Final = tuple(kind for kind in FAULTS if kind != INSTRUCTION)
 MAX_JOBS: Final = 4096
 
 
@@ -50,6 +53,8 @@ def explore(
     program: Program,
     *args: str,
     deviations: int = 2,
+    faults: int = 0,
+    fault_kinds: Collection[str] = FAULT_KINDS,
     exhaustive: bool = False,
     schedules: int | None = None,
     seconds: float | None = None,
@@ -74,7 +79,9 @@ def explore(
     """Run program in all orders within the bound, and report its outcomes and what is wrong with any.
 
     program, args, root, env, cwd, stdin, as_init, programs: as Machine and Machine.run take them.
-    deviations: in how many places at most an order may differ from Linux's own.  exhaustive: all orders, of those that
+    deviations: in how many places at most an order may differ from Linux's own.  faults: how many of these may be
+    something that goes wrong besides, of the kinds in fault_kinds (FAULTS); instruction, a thread stopped inside its
+    own code, has to be named, as it makes many schedules more.  exhaustive: all orders, of those that
     cannot be told apart only one.  schedules, seconds: stop after so many.  seed: of the schedules at random, and of
     the program's random bytes.  properties: functions of a Run that return what is wrong, or nothing.  off: names of
     built-in properties that may be broken (PROPERTIES and the names of what they find).  expect: what outcomes are
@@ -93,6 +100,8 @@ def explore(
         program,
         *args,
         deviations=deviations,
+        faults=faults,
+        fault_kinds=fault_kinds,
         exhaustive=exhaustive,
         schedules=schedules,
         seconds=seconds,
@@ -120,6 +129,8 @@ def prepared(
     program: Program,
     *args: str,
     deviations: int = 2,
+    faults: int = 0,
+    fault_kinds: Collection[str] = FAULT_KINDS,
     exhaustive: bool = False,
     schedules: int | None = None,
     seconds: float | None = None,
@@ -145,6 +156,7 @@ def prepared(
     check_flags(exhaustive=exhaustive, first=first, as_init=as_init, check=check)
     _check_limits(deviations, max_steps, schedules, seconds)
     check_range("jobs", jobs, 0, MAX_JOBS)
+    _check_faults(faults, fault_kinds, exhaustive=exhaustive)
     _check_names(off)
     subject = Subject(
         program,
@@ -158,6 +170,8 @@ def prepared(
         check=check,
         max_steps=max_steps,
         programs=programs,
+        faults=faults,
+        optional=frozenset(fault_kinds),
     )
     return Search(
         subject,
@@ -186,6 +200,19 @@ def _check_limits(deviations: int, max_steps: int, schedules: int | None, second
         check_kind("seconds", seconds, int, float)
 
 
+def _check_faults(faults: int, kinds: Collection[str], *, exhaustive: bool) -> None:
+    check_range("faults", faults, 0, MAX_DEVIATIONS)
+    if isinstance(kinds, str):
+        raise TypeError(f"fault_kinds: names expected, not one text ({kinds!r})")
+    for kind in kinds:
+        if kind not in FAULTS:
+            raise ValueError(f"fault_kinds: no kind {kind!r}; there are {', '.join(FAULTS)}")
+    if faults and not kinds:
+        raise ValueError("fault_kinds: none, of which there shall be some")
+    if faults and exhaustive and INSTRUCTION in kinds:
+        raise ValueError("fault_kinds: instruction goes with deviations only: all instructions are too many")
+
+
 def _check_names(off: Collection[str]) -> None:
     for name in off:
         if name not in PROPERTIES and name not in _FOUND:
@@ -202,4 +229,4 @@ def replay(token: str, program: Program | None = None, **options: Any) -> Result
     """
     parsed = Token.parse(token)
     subject = parsed.subject(program)
-    return subject.run_on(subject.machine(Recorded(parsed.choices, explores=True), **options))
+    return subject.run_on(subject.machine(subject.recorded(parsed.choices), **options))

@@ -101,6 +101,8 @@ class Checkpoint:
             "as_init": subject.as_init,
             "check": subject.check,
             "max_steps": subject.max_steps,
+            "faults": subject.faults,
+            "fault kinds": sorted(subject.optional),
             "programs": {path: tokens.program_name(one) for path, one in sorted(programs.items())},
             "deviations": search.deviations,
             "exhaustive": search.exhaustive,

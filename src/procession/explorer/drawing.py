@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from procession.explorer.faults import fault_in_words
 from procession.explorer.steps import Step
 from procession.include.linux.signal import SIG_KERNEL_IGNORE_MASK, SIG_KERNEL_STOP_MASK, SIGCONT, SIGKILL, signame
 
@@ -52,24 +53,28 @@ def drawing(recorder: Recorder, critical: Critical | None, room: int) -> list[st
 
 
 def _rows(recorder: Recorder, threads: list[int], critical: Critical | None) -> list[_Row]:
-    deviations = {recorder.nodes[i].step for i in range(len(recorder.nodes)) if recorder.nodes[i].answer}
+    deviations = {node.step for node in recorder.nodes if node.answer}
+    wrong = {node.step: text for node in recorder.nodes if (text := fault_in_words(node))}
     rows: list[_Row] = []
     came: dict[int, int] = {}  # of each thread, the last signal sent to it that could end it
     for at, step in enumerate(recorder.steps):
         sent = [(sig, nr) for sig, nr in step.sent if nr in threads]
         came |= {nr: sig for sig, nr in sent if not SIG_KERNEL_IGNORE_MASK >> (sig - 1) & 1}
-        if step.nr not in threads:
+        if step.nr not in threads and at not in wrong:
             continue
-        column = threads.index(step.nr)
+        column = threads.index(step.nr) if step.nr in threads else 0
         mark = "!" if critical is not None and critical.step == at else "*" if at in deviations else " "
         arrows = [(threads.index(nr), signame(sig)) for sig, nr in sent if nr != step.nr]
-        if step.what:
-            rows.append(_Row(at, 0, mark, column, _told(step), *(arrows.pop(0) if arrows else (-1, ""))))
+        told = cut(_told(step), _COLUMN + 8) if step.what else ""
+        if at in wrong:
+            rows.append(_Row(at, 0, mark, column, f"{told} ({wrong[at]})".lstrip()))
+        elif told:
+            rows.append(_Row(at, 0, mark, column, told, *(arrows.pop(0) if arrows else (-1, ""))))
         rows += [_Row(at, order, " ", column, "", *arrow) for order, arrow in enumerate(arrows, 1)]
         # What ends a group is SIGKILL for each of its threads, whatever it was that was sent.
         took = [(came.get(step.nr, sig) if sig == SIGKILL else sig, handler) for sig, handler in step.took]
-        told = [f"{signame(sig)} {what}" for sig, handler in took if (what := _effect(sig, handler))]
-        rows += [_Row(at, order, " ", column, text) for order, text in enumerate(told, 1 + len(arrows))]
+        effects = [f"{signame(sig)} {what}" for sig, handler in took if (what := _effect(sig, handler))]
+        rows += [_Row(at, order, " ", column, text) for order, text in enumerate(effects, 1 + len(arrows))]
     return rows
 
 
@@ -89,11 +94,11 @@ def _line(row: _Row) -> str:
     """Return a line, with an arrow from its column to that of who is sent a signal."""
     start = _COLUMN * row.column
     if row.to < 0:
-        return " " * start + cut(row.text, _COLUMN + 8)
+        return " " * start + row.text
     if row.to < row.column:
         length = start - _COLUMN * row.to - 1
         arrow = "◀" + f" {row.sig} ".center(length - 1, "─")
-        return f"{' ' * (_COLUMN * row.to)}{arrow} {cut(row.text, _COLUMN + 8)}"
+        return f"{' ' * (_COLUMN * row.to)}{arrow} {row.text}"
     text = cut(row.text, _COLUMN - len(row.sig) - 3) + " " if row.text else ""
     length = _COLUMN * (row.to - row.column) - len(text) - 1
     name = f" {row.sig} " if length > len(row.sig) + 2 else row.sig

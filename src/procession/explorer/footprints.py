@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from procession.explorer.calls import CALLS, OPENS, file_of, inode_object
 from procession.explorer.steps import ADDS, EVERYTHING, READS, WRITES, Object, Step
+from procession.hw.chooser import TIME_PASSES, TIMER
 from procession.include.linux.fcntl import O_CREAT, O_TRUNC
 from procession.include.linux.fs import FMODE_WRITE, S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK
+from procession.include.linux.sched import TASK_STOPPED_BIT, TASK_TRACED_BIT
 from procession.include.linux.signal import (
     SA_SIGINFO,
     SIG_DFL,
@@ -57,6 +59,7 @@ KINDS: Final = (
     "stops",  # who is stopped
     "task",  # whether a process lives, is a zombie or stopped, and who its parent is
     "terminal",
+    "timers",  # which are armed, if they may expire while somebody could go on
 )
 
 
@@ -66,12 +69,14 @@ class Footprints:
     without: kinds that are left out.  shared: processes that have memory in common with another one.
     """
 
-    __slots__ = ("k", "shared", "step", "watch", "without")
+    __slots__ = ("k", "serial", "shared", "step", "timers", "watch", "without")
 
     def __init__(self, k: Kernel, without: frozenset[str]) -> None:
         self.k = k
         self.without = without
         self.shared: set[int] = set()
+        self.timers = TIMER in k.chooser.provider.optional
+        self.serial = 0  # of the last timer that was started when the step began
         self.step: Step | None = None
         self.watch: Callable[[Object], None] | None = None  # told of each object that is touched
 
@@ -91,7 +96,12 @@ class Footprints:
     def begin(self, step: Step, task: Task | None) -> None:
         """Note what a step touches from its beginning: its call, and what every step of the thread does."""
         self.step = step
+        self.serial = self.k.timers.timer_serial
+        if step.nr == TIME_PASSES:
+            self.touch(("timers",), WRITES)
         if task is None or task.mm is None:
+            if step.nr == 1 and task is not None:
+                self.looks_at_children(task)  # the init that waits for the program
             return
         # A signal that comes before or after any call of a program is seen in another place.
         self.touch(("pending", task.tgid), READS)
@@ -107,6 +117,13 @@ class Footprints:
             call(self, task, step.args)
         elif step.what in self.k.syscalls:
             self.everything()
+
+    def complete(self, task: Task | None) -> None:
+        """Note what is only known when a step is over: that it has changed timers, and what its thread has become."""
+        if self.timers and self.serial != self.k.timers.timer_serial:
+            self.touch(("timers",), WRITES)
+        if task is not None and task.state & (TASK_STOPPED_BIT | TASK_TRACED_BIT):
+            self.stopped(task)
 
     def ended(self, task: Task, name: str, args: tuple[Any, ...], result: int) -> None:
         """Note what is only known now that a call has its result."""

@@ -276,6 +276,8 @@ def packed(looker: Looker) -> bytes:
         "as_init": subject.as_init,
         "check": subject.check,
         "max_steps": subject.max_steps,
+        "faults": subject.faults,
+        "optional": subject.optional,
     }
     try:
         return pickle.dumps(

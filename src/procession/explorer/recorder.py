@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from procession.explorer.footprints import Footprints
 from procession.explorer.queries import Query, Watch
 from procession.explorer.steps import Node, Object, Step
-from procession.hw.chooser import OF_STEPS, Provider, RunEnded
+from procession.hw.chooser import OF_STEPS, TIME_PASSES, Provider, RunEnded
 from procession.include.linux.errno import Errno
-from procession.include.linux.sched import EXIT_ZOMBIE, PF_KTHREAD, TASK_STOPPED_BIT, TASK_TRACED_BIT
+from procession.include.linux.sched import EXIT_ZOMBIE, PF_KTHREAD, TASK_STOPPED_BIT
 
 if TYPE_CHECKING:
     from procession.boot import Machine
@@ -85,19 +85,30 @@ class Recorder(Provider):
 
     explores = True
 
-    def __init__(self, strategy: Strategy, *, without: frozenset[str] = frozenset(), max_steps: int = TOO_LONG) -> None:
+    def __init__(
+        self,
+        strategy: Strategy,
+        *,
+        without: frozenset[str] = frozenset(),
+        max_steps: int = TOO_LONG,
+        optional: frozenset[str] = frozenset(),
+        faults: int = 0,
+    ) -> None:
+        self.optional = optional
+        self.faults = faults
         self.strategy = strategy
         self.without = without
         self.max_steps = max_steps
         self.steps: list[Step] = []
         self.nodes: list[Node] = []
-        self.names: dict[int, str] = {}
+        self.names: dict[int, str] = {TIME_PASSES: "time"}
         self.families: dict[int, int] = {}
         self.doing: dict[int, tuple[str, tuple[Any, ...]]] = {}
         self.asleep: set[int] = set()
         self.barrier = False
         self.node = -1
         self.survivors: list[Survivor] | None = None
+        self.ended = 1 << 62  # the step with which init goes on behind the end of the program
         self.k: Kernel | None = None
         self.footprints: Footprints | None = None
         self.watch: Watch | None = None
@@ -125,9 +136,9 @@ class Recorder(Provider):
             if len(fair) == 1:
                 return candidates.index(fair[0])
             candidates = fair
-        self.nodes.append(Node(kind, tuple(candidates), answer, len(self.steps)))
         if kind in OF_STEPS:
-            self.node = len(self.nodes) - 1
+            self.node = len(self.nodes)
+        self.nodes.append(Node(kind, tuple(candidates), answer, len(self.steps) - (kind not in OF_STEPS)))
         return answer
 
     def _fair(self, candidates: Sequence[int]) -> Sequence[int]:
@@ -191,9 +202,7 @@ class Recorder(Provider):
     def _complete(self) -> None:
         """Note what the last step has left its thread in; after that nothing is added to it."""
         if self.footprints is not None and self.steps and self.k is not None:
-            task = _task(self.k, self.steps[-1].nr)
-            if task is not None and task.state & (TASK_STOPPED_BIT | TASK_TRACED_BIT):
-                self.footprints.stopped(task)
+            self.footprints.complete(_task(self.k, self.steps[-1].nr))
 
     def time_passes(self) -> None:
         """Everybody sleeps: what comes then comes behind all that was."""
@@ -207,6 +216,7 @@ class Recorder(Provider):
         leader = _task(k, program.nr)
         if leader is not None and not leader.exit_state:
             return
+        self.ended = len(self.steps) - 1
         self.survivors = [
             Survivor(p)
             for p in k.tasks

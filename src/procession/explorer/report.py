@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from procession.explorer.critical import Critical, find_critical
 from procession.explorer.drawing import cut, drawing
+from procession.explorer.faults import fault_in_words
 from procession.explorer.steps import Step
 
 if TYPE_CHECKING:
@@ -57,7 +58,11 @@ def _why(failure: Failure, critical: Critical | None) -> list[str]:
         return ["", "No order that was tried from any of its steps on ends well: it is no race.", ""]
     recorder = failure.run.recorder
     step = recorder.steps[critical.step]
-    lines = ["", f"Decided by {_by(recorder.names, step)}: before it, all could still end well; after it, nothing can."]
+    by = _by(recorder.names, step)
+    faults = [text for node in recorder.nodes if node.step == critical.step and (text := fault_in_words(node))]
+    if faults:
+        by = f"what goes wrong in {by} ({faults[0]})" if step.nr else "a timer that expires before anybody goes on"
+    lines = ["", f"Decided by {by}: before it, all could still end well; after it, nothing can."]
     if critical.pair:
         a, b = (recorder.steps[i] for i in critical.pair)
         about = critical.about

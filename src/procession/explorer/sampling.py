@@ -11,13 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from random import Random
+from typing import Final
 
 from procession.explorer.recorder import Recorder, Strategy
 from procession.explorer.steps import Object, shared_object
 from procession.explorer.subject import Run, Subject
-from procession.hw.chooser import OF_STEPS
+from procession.hw.chooser import OF_FAULTS, OF_STEPS
 
 __all__ = ("Pct", "Pos", "sample", "samples")
+
+SELDOM: Final = 16  # of so many chances for a fault one is considered
 
 
 class Pos(Strategy):
@@ -31,7 +34,7 @@ class Pos(Strategy):
     def pick(self, recorder: Recorder, kind: str, candidates: Sequence[int]) -> int:
         """Return the one with the highest priority."""
         if kind not in OF_STEPS:
-            return self.random.randrange(len(candidates))
+            return _at_random(self.random, kind, candidates)
         self._after_step(recorder)
         for nr in candidates:
             if nr not in self.priority:
@@ -61,7 +64,7 @@ class Pct(Strategy):
     def pick(self, recorder: Recorder, kind: str, candidates: Sequence[int]) -> int:
         """Return the one with the highest priority."""
         if kind not in OF_STEPS:
-            return self.random.randrange(len(candidates))
+            return _at_random(self.random, kind, candidates)
         for nr in candidates:
             if nr not in self.priority:
                 self.priority[nr] = 1 + self.random.random()
@@ -72,6 +75,13 @@ class Pct(Strategy):
                 best = max(candidates, key=lambda nr: self.priority[nr])
                 self.priority[best] = order / len(self.moments)
         return max(range(len(candidates)), key=lambda answer: self.priority[candidates[answer]])
+
+
+def _at_random(random: Random, kind: str, candidates: Sequence[int]) -> int:
+    """Return an answer to a question in the midst of a step: any, but seldom that something goes wrong."""
+    if kind in OF_FAULTS and random.randrange(SELDOM):
+        return 0
+    return random.randrange(len(candidates))
 
 
 def sample(seed: int, number: int, steps: int) -> Strategy:

@@ -19,7 +19,10 @@ MOST: Final = 400  # runs that are spent on one failure
 
 
 class Wish(NamedTuple):
-    """A deviation: where thread nr would take its n-th step, other goes first; of other questions, what is answered."""
+    """A deviation: where thread nr would take its n-th step, other goes first.
+
+    Of other questions: the n-th of the kind in the midst of thread nr's steps, and what is answered.
+    """
 
     kind: str
     nr: int
@@ -33,13 +36,21 @@ class Wishes(Strategy):
     def __init__(self, wishes: Sequence[Wish]) -> None:
         self.left = list(wishes)
         self.taken: dict[int, int] = {}
+        self.asked: dict[tuple[str, int], int] = {}
+
+    def place(self, recorder: Recorder, kind: str, candidates: Sequence[int]) -> tuple[int, int]:
+        """Return where a question stands: the thread, and how many steps it has taken or such questions it has met."""
+        if kind in OF_STEPS:
+            return candidates[0], self.taken.get(candidates[0], 0)
+        nr = recorder.steps[-1].nr if recorder.steps else 0
+        nth = self.asked[kind, nr] = self.asked.get((kind, nr), 0) + 1
+        return nr, nth
 
     def pick(self, recorder: Recorder, kind: str, candidates: Sequence[int]) -> int:
         """Return what is wished for here."""
-        first = candidates[0]
-        steps = self.taken.get(first, 0) if kind in OF_STEPS else len(recorder.doing)
+        place = self.place(recorder, kind, candidates)
         for index, wish in enumerate(self.left):
-            if wish.kind == kind and wish.nr == first and wish.steps == steps and wish.other in candidates:
+            if wish.kind == kind and (wish.nr, wish.steps) == place and wish.other in candidates:
                 del self.left[index]
                 return candidates.index(wish.other)
         return 0
@@ -60,10 +71,9 @@ class _Listening(Wishes):
     def pick(self, recorder: Recorder, kind: str, candidates: Sequence[int]) -> int:
         number = len(recorder.nodes)
         answer = self.answers[number] if number < len(self.answers) else 0
+        place = self.place(recorder, kind, candidates)
         if answer:
-            first = candidates[0]
-            steps = self.taken.get(first, 0) if kind in OF_STEPS else len(recorder.doing)
-            self.wishes.append(Wish(kind, first, steps, candidates[answer]))
+            self.wishes.append(Wish(kind, *place, candidates[answer]))
         return answer
 
 

@@ -10,7 +10,7 @@ from procession.explorer.properties import Property, Violation, violations
 from procession.explorer.queries import Query
 from procession.explorer.recorder import Strategy
 from procession.explorer.sampling import sample
-from procession.explorer.steps import Node, Object, Step, trace_class
+from procession.explorer.steps import Node, Object, trace_class
 from procession.explorer.subject import Outcome, Run, Subject
 from procession.explorer.wakeup import Follow, Grown, Wanted, grown
 from procession.hw.chooser import OF_STEPS, Choice
@@ -100,7 +100,7 @@ class Looker:
         steps = run.recorder.steps
         more: Grown | None = None
         if job.wanted is not None:
-            more = grown(run, job.prefix, job.wanted.at, as_init=self.subject.as_init)
+            more = grown(run, job.prefix, job.wanted.at)
         if run.outcome is None:
             return Sight(None, 0, (), (), len(steps), {}, (), (), more)
         nodes: tuple[Node, ...] = ()
@@ -112,18 +112,18 @@ class Looker:
             tuple(run.machine.chooser.record),
             tuple(self.wrong(run)),
             len(steps),
-            {} if job.sample is not None or job.wanted is not None else self._touches(steps),
+            {} if job.sample is not None or job.wanted is not None else self._touches(run),
             nodes,
             tuple(_objects(run, node) for node in nodes),
             more,
         )
 
-    def _touches(self, steps: Sequence[Step]) -> dict[int, dict[Object, int]]:
+    def _touches(self, run: Run) -> dict[int, dict[Object, int]]:
         """Return by thread what it has touched and how."""
         touches: dict[int, dict[Object, int]] = {}
-        for step in steps:
-            if step.nr == 1 and not self.subject.as_init:
-                continue  # the init that waits for the program: it is last whatever is tried
+        for index, step in enumerate(run.recorder.steps):
+            if step.nr == 1 and index >= run.recorder.ended and not self.subject.as_init:
+                continue  # the init that waits for the program: it is last whatever is tried, once that has ended
             by = touches.setdefault(step.nr, {})
             for thing, how in step.touched.items():
                 by[thing] = by.get(thing, 0) | how

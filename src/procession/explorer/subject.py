@@ -9,14 +9,15 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from procession.boot import Machine
 from procession.explorer.queries import Query
 from procession.explorer.recorder import Recorder, Redundant, Strategy, TooLong
-from procession.hw.chooser import Provider
+from procession.hw.chooser import MEMORY, Choice, Provider, Recorded
 from procession.include.linux.bug import KernelBug, KernelPanic
+from procession.kernel.choose_fault import ChosenFaults
 from procession.kernel.entry import Deadlock
 from procession.result import Result
 
 __all__ = ("Outcome", "Run", "Subject")
 
-MEMORY: Final = 1 << 28
+BYTES: Final = 1 << 28
 
 Program: TypeAlias = Callable[..., Awaitable[Any]] | Sequence[str]
 
@@ -73,7 +74,9 @@ class Subject:
         check: bool = False,
         max_steps: int = 20_000,
         programs: Mapping[str, Any] | None = None,
-        memory: int = MEMORY,
+        memory: int = BYTES,
+        faults: int = 0,
+        optional: frozenset[str] = frozenset(),
     ) -> None:
         self.program = program
         self.args = tuple(args)
@@ -88,10 +91,12 @@ class Subject:
         self.programs = programs
         self.memory = memory
         self.queries: tuple[Query, ...] = ()  # what events each run is to keep
+        self.faults = faults
+        self.optional = optional if faults else frozenset[str]()
 
     def machine(self, provider: Provider, **more: Any) -> Machine:
         """Return a machine that is about to run the program, with provider asked; more: what else it gets."""
-        return Machine(
+        machine = Machine(
             root=self.root,
             memory=self.memory,
             seed=self.seed,
@@ -101,6 +106,13 @@ class Subject:
             programs=self.programs,
             **more,
         )
+        if MEMORY in self.optional:
+            machine.kernel.fault_attr = ChosenFaults()
+        return machine
+
+    def recorded(self, choices: Sequence[Choice]) -> Recorded:
+        """Return the provider that repeats a run of this."""
+        return Recorded(choices, explores=True, optional=self.optional, faults=self.faults)
 
     def run_on(self, machine: Machine) -> Result:
         """Run the program on a machine of one's own; raises what Machine.run does."""
@@ -108,7 +120,9 @@ class Subject:
 
     def run(self, strategy: Strategy, *, without: frozenset[str] = frozenset(), **more: Any) -> Run:
         """Run the program once, with strategy to answer."""
-        recorder = Recorder(strategy, without=without, max_steps=self.max_steps)
+        recorder = Recorder(
+            strategy, without=without, max_steps=self.max_steps, optional=self.optional, faults=self.faults
+        )
         machine = self.machine(recorder, **more)
         recorder.attach(machine, self.queries)
         outcome, detail = self.end_of(machine)

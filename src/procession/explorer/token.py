@@ -23,11 +23,17 @@ from procession.explorer.subject import Subject
 from procession.hw.chooser import (
     CPU_GOES_ON,
     CPU_MOVES,
+    FAULTS,
+    GETS_NUMBER,
     GOES_FIRST,
     GOES_ON,
+    IS_INTERRUPTED,
     IS_REAPED,
+    IS_REFUSED,
     RUNS_NEXT,
+    STOPS_INSIDE,
     TAKES_SIGNAL,
+    TRANSFERS,
     Choice,
 )
 
@@ -35,7 +41,10 @@ __all__ = ("MAGIC", "Token", "TokenError", "fingerprint", "load_program")
 
 MAGIC: Final = "px1."
 LIMIT: Final = 1 << 20  # bytes of JSON in a token
-_KINDS: Final = (GOES_FIRST, RUNS_NEXT, IS_REAPED, TAKES_SIGNAL, GOES_ON, CPU_MOVES, CPU_GOES_ON)
+_KINDS: Final = (
+    *(GOES_FIRST, RUNS_NEXT, IS_REAPED, TAKES_SIGNAL, GOES_ON, CPU_MOVES, CPU_GOES_ON),
+    *(IS_REFUSED, IS_INTERRUPTED, TRANSFERS, GETS_NUMBER, STOPS_INSIDE),
+)
 
 
 class TokenError(ValueError):
@@ -46,7 +55,8 @@ class Token(NamedTuple):
     """What a token says.
 
     version: of the package that made it.  program: an argument list, or "file.py:function".  print: the program's
-    fingerprint.  choices: those that were not the default.
+    fingerprint.  choices: those that were not the default.  faults, optional: how many faults of what kinds there could
+    have been, which says what was asked.
     """
 
     version: str
@@ -60,6 +70,8 @@ class Token(NamedTuple):
     as_init: bool
     print: str
     choices: Sequence[Choice]
+    faults: int = 0
+    optional: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         fields: dict[str, Any] = {
@@ -71,6 +83,8 @@ class Token(NamedTuple):
         more = {"a": list(self.args), "r": self.root, "w": self.cwd, "e": self.env, "s": self.seed, "1": self.as_init}
         usual: dict[str, Any] = {"a": [], "r": None, "w": "/", "e": None, "s": 0, "1": False}
         fields |= {key: value for key, value in more.items() if value != usual[key]}
+        if self.faults:
+            fields["q"] = [self.faults, sorted(self.optional)]
         if self.stdin:
             fields["i"] = base64.b64encode(self.stdin).decode()
         text = json.dumps(fields, separators=(",", ":")).encode()
@@ -86,6 +100,7 @@ class Token(NamedTuple):
             raw = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
             fields = json.loads(_unpacked(raw))
             choices = [Choice(n, _KINDS[k], tuple(candidates), a) for n, k, candidates, a in fields["c"]]
+            faults, optional = fields.get("q", (0, ()))
             return cls(
                 str(fields["v"]),
                 fields["p"],
@@ -98,6 +113,8 @@ class Token(NamedTuple):
                 bool(fields.get("1", False)),
                 str(fields["f"]),
                 choices,
+                int(faults),
+                frozenset(FAULTS) & frozenset(optional),
             )
         except (binascii.Error, zlib.error, ValueError, KeyError, IndexError, TypeError) as error:
             raise TokenError(f"not a token, or only a part of one: {text[:40]!r}… ({error})") from None
@@ -121,6 +138,8 @@ class Token(NamedTuple):
             stdin=self.stdin,
             seed=self.seed,
             as_init=self.as_init,
+            faults=self.faults,
+            optional=self.optional,
         )
         now = fingerprint(subject)
         if now != self.print:
@@ -156,6 +175,8 @@ def make(subject: Subject, choices: Sequence[Choice]) -> Token:
         subject.as_init,
         fingerprint(subject),
         tuple(choices),
+        subject.faults,
+        subject.optional,
     )
 
 

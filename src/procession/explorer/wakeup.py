@@ -12,9 +12,9 @@ from typing import NamedTuple
 from procession.explorer.order import races
 from procession.explorer.prefix import Prefix
 from procession.explorer.recorder import Recorder, Redundant
-from procession.explorer.steps import Node, Object, Step, shared_object
+from procession.explorer.steps import EVERYTHING, WRITES, Node, Object, Step, shared_object
 from procession.explorer.subject import Run
-from procession.hw.chooser import OF_STEPS
+from procession.hw.chooser import OF_STEPS, TIME_PASSES
 
 __all__ = (
     "Branch",
@@ -172,6 +172,13 @@ class Point:
                     self.branches.append(twig)
             elif number == 0 and twig.event.answers == event.answers:
                 wanted = twig.twigs
+        # Time never has to pass, so that no race ever asks for it: it is tried wherever it may.
+        if (
+            TIME_PASSES in self.enabled
+            and TIME_PASSES not in self.sleep
+            and not any(branch.event.nr == TIME_PASSES for branch in self.branches)
+        ):
+            self.branches.append(Branch(Event(TIME_PASSES, (), {EVERYTHING: WRITES}, (), False)))
         return wanted
 
     def insert(self, rest: list[Event], behind: int) -> Point | None:
@@ -343,19 +350,22 @@ class Grown(NamedTuple):
     races: tuple[tuple[int, tuple[int, ...]], ...]
 
 
-def grown(run: Run, prefix: Sequence[Node], at: int, *, as_init: bool) -> Grown:
+def grown(run: Run, prefix: Sequence[Node], at: int) -> Grown:
     """Return what a run has added; prefix, at: the questions it began with, and the step that these end with."""
     steps = run.recorder.steps
     nodes = run.recorder.nodes
     answers: dict[int, list[int]] = {}
+    enabled: dict[int, Sequence[int]] = {}
     for node in nodes:
-        if node.kind not in OF_STEPS:
-            answers.setdefault(node.step - 1, []).append(node.answer)
+        if node.kind in OF_STEPS:
+            enabled[node.step] = node.candidates
+        else:
+            answers.setdefault(node.step, []).append(node.answer)
     begin = max(at, 0)
     events = [
         Event(step.nr, tuple(answers.get(index, ())), step.touched, tuple(step.wakes), step.barrier)
         for index, step in enumerate(steps[begin:], begin)
     ]
-    # The init that waits for the program is last whatever is tried.
-    found = [(i, tuple(rest)) for i, j, rest in races(steps, begin) if steps[j].nr != 1 or as_init]
+    # The init that waits for the program is last whatever is tried, once that has ended.
+    found = [(i, tuple(rest)) for i, j, rest in races(steps, begin) if steps[j].nr != 1 or 1 in enabled.get(i, ())]
     return Grown(tuple(events), tuple(nodes[len(prefix) :]), tuple(found))

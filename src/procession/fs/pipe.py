@@ -56,7 +56,7 @@ from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import UserPtr
 from procession.include.linux.undo import Undo
 from procession.include.linux.wait import WaitQueueEntry
-from procession.kernel import capability, sched, signal_send, wait
+from procession.kernel import capability, choose_fault, sched, signal_send, wait
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -163,6 +163,8 @@ class PipeFile(File):
         """
         if not count:
             return 0
+        if current.kernel.chooser.optional:
+            count = choose_fault.choose_count(current, count)
         pipe = self.pipe
         if pipe.mutex is not None:
             await pipe_buf.pipe_lock_unlock(current, pipe)
@@ -226,6 +228,8 @@ class PipeFile(File):
         """
         if not count:
             return 0
+        if current.kernel.chooser.optional:
+            count = choose_fault.choose_count(current, count)
         pipe = self.pipe
         if pipe.mutex is not None:
             await pipe_buf.pipe_lock_unlock(current, pipe)

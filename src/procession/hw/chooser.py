@@ -16,15 +16,29 @@ from typing import Any, Final, NamedTuple
 __all__ = (
     "CPU_GOES_ON",
     "CPU_MOVES",
+    "FAULTS",
+    "GETS_NUMBER",
     "GOES_FIRST",
     "GOES_ON",
+    "INSTRUCTION",
+    "INTERRUPT",
+    "IS_INTERRUPTED",
     "IS_REAPED",
+    "IS_REFUSED",
     "MAX_SEED",
+    "MEMORY",
+    "OF_FAULTS",
     "OF_STEPS",
+    "PID",
     "RUNS_FIRST",
     "RUNS_NEXT",
+    "SHORT",
     "SLICE_ENDS",
+    "STOPS_INSIDE",
     "TAKES_SIGNAL",
+    "TIMER",
+    "TIME_PASSES",
+    "TRANSFERS",
     "WAKES_FIRST",
     "Choice",
     "Chooser",
@@ -34,6 +48,7 @@ __all__ = (
     "ReplayError",
     "RunEnded",
     "Seeded",
+    "is_fault",
 )
 
 # The kinds of questions, and what their candidates are.
@@ -50,6 +65,25 @@ CPU_GOES_ON: Final = "CPU goes on"  # CPUs: the one on which a trap has ended, a
 
 # Those of them that say who takes the next step, while orders are explored.
 OF_STEPS: Final = (GOES_FIRST, GOES_ON, RUNS_NEXT)
+
+# What may go wrong besides, asked only of an explorer that wants it: the names under which it does.
+MEMORY: Final = "memory"  # the kernel has no memory, or no number, for what a call needs
+INTERRUPT: Final = "interrupt"  # a call that sleeps ends with EINTR
+SHORT: Final = "short"  # a pipe, stream or terminal takes or gives less than it could
+TIMER: Final = "timer"  # a timer expires though somebody could go on
+PID: Final = "pid"  # a process gets the number of one that is gone
+INSTRUCTION: Final = "instruction"  # a thread is stopped between two instructions of its own
+FAULTS: Final = (MEMORY, INTERRUPT, SHORT, TIMER, PID, INSTRUCTION)
+
+# The kinds of questions about them.
+IS_REFUSED: Final = "is refused"  # 0, or the error number
+IS_INTERRUPTED: Final = "is interrupted"  # 0, or the error number
+TRANSFERS: Final = "transfers bytes"  # all of them, or one
+GETS_NUMBER: Final = "gets number"  # of a new process: its own, or those of others that are gone
+STOPS_INSIDE: Final = "stops inside its code"  # threads: who computes, and the others
+OF_FAULTS: Final = frozenset({IS_REFUSED, IS_INTERRUPTED, TRANSFERS, GETS_NUMBER, STOPS_INSIDE})
+# The candidate, of those for the next step, that stands for the idle task: nobody goes on before the next timer.
+TIME_PASSES: Final = 0
 
 MAX_SEED: Final = (1 << 64) - 1
 
@@ -89,16 +123,24 @@ def asked(number: int, kind: str, candidates: Sequence[int]) -> str:
     return f"question {number}, {kind}, {' or '.join(map(str, candidates))}"
 
 
+def is_fault(kind: str, candidate: int) -> bool:
+    """Whether an answer that is not the first counts as a fault: what went wrong, and not who went first."""
+    return kind in OF_FAULTS or (kind in OF_STEPS and candidate == TIME_PASSES)
+
+
 class Provider:
     """Who decides.
 
     active: whether it has anything to say. What it does not say is the first candidate, and while it is silent nobody
     asks or counts.  explores: whether it is asked before each call that others could notice, and by nobody else, so
-    that all orders of calls can be had; the times of turns then decide nothing.
+    that all orders of calls can be had; the times of turns then decide nothing.  optional, faults: which of FAULTS it
+    wants to be asked for, and how many of them it may have in a run; then it is asked no more.
     """
 
     active = True
     explores = False
+    optional: frozenset[str] = frozenset()
+    faults = 0
 
     def decide(self, number: int, kind: str, candidates: Sequence[int]) -> int:
         """Return the index of one of two candidates or more."""
@@ -170,11 +212,20 @@ def _mix(z: int) -> int:
 class Recorded(Provider):
     """The choices of another run; all that it did not choose, and what comes after the last one, is the default.
 
-    explores: as of who made them.
+    explores, optional, faults: as of who made them.
     """
 
-    def __init__(self, choices: Iterable[Choice], *, explores: bool = False) -> None:
+    def __init__(
+        self,
+        choices: Iterable[Choice],
+        *,
+        explores: bool = False,
+        optional: frozenset[str] = frozenset(),
+        faults: int = 0,
+    ) -> None:
         self.explores = explores
+        self.optional = optional
+        self.faults = faults
         self._choices = iter(choices)
         self._next: Choice | None = None
         self._advance()
@@ -207,11 +258,24 @@ class Chooser:
 
     seed: what random bytes come from, and decisions unless provider makes them.  active: whether somebody wants to be
     asked; who would have to look for candidates asks for that before.  exploring: whether he wants to be asked what
-    those who explore are.  asked: how many questions there were.  record: the choices that were made.  heard: told of
-    each as it is made.
+    those who explore are.  optional: which of FAULTS he wants to be asked for, none any more once he has had as many as
+    he may.  asked: how many questions there were.  record: the choices that were made.  heard: told of each as it is
+    made.
     """
 
-    __slots__ = ("_blocks", "_bytes", "active", "asked", "exploring", "heard", "provider", "record", "seed")
+    __slots__ = (
+        "_blocks",
+        "_bytes",
+        "_faults_left",
+        "active",
+        "asked",
+        "exploring",
+        "heard",
+        "optional",
+        "provider",
+        "record",
+        "seed",
+    )
 
     def __init__(self, seed: int = 0, provider: Provider | None = None) -> None:
         self.seed = seed
@@ -220,6 +284,8 @@ class Chooser:
         self.provider = provider
         self.exploring = provider.explores
         self.active = provider.active and not self.exploring
+        self._faults_left: int = provider.faults if self.exploring else 0
+        self.optional: frozenset[str] = provider.optional if self._faults_left else frozenset()
         self.asked = 0
         self.record: list[Choice] = []
         self.heard: Callable[[Choice], None] | None = None
@@ -250,6 +316,10 @@ class Chooser:
             raise ReplayError(f"{asked(*choice[:3])}: no answer {choice.answer}")
         self.active = self.provider.active and not self.exploring
         self.record.append(choice)
+        if is_fault(choice.kind, choice.candidates[choice.answer]):
+            self._faults_left -= 1
+            if not self._faults_left:
+                self.optional = frozenset()
         if self.heard is not None:
             self.heard(choice)
 

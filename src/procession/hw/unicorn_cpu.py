@@ -170,6 +170,8 @@ class UnicornCpu:
         by_instruction: it can stop between any two, and is slower.
         Raises CpuError if this build of Unicorn is not understood.
         """
+        if by_instruction and not _counting:
+            UnicornCpu(address, size, memory=memory).close()  # what is found out once is found out with blocks
         self.memory = memory
         self.owner: CpuState | None = None
         self.error: BaseException | None = None

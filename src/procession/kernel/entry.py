@@ -247,7 +247,7 @@ def _cpu_loop(k: Kernel, rq: sched.Rq) -> None:
                 if dep.chain is not dep.root or rcu.nesting:
                     lockdep.debug_check_no_locks_held(curr)
         elif curr is idle:
-            if not sched.is_busy(rq):
+            if k.sched.idles or not sched.is_busy(rq):
                 return
             sched.do_schedule(rq)
             continue
@@ -259,7 +259,10 @@ def _cpu_loop(k: Kernel, rq: sched.Rq) -> None:
                 curr.stack = KernelStack(exit_to_user_mode(curr))
             continue
         else:
-            stack = curr.thread.run(curr, k.timers.next_timer_ns - clock.now_ns)
+            budget_ns = k.timers.next_timer_ns - clock.now_ns
+            if k.chooser.optional:
+                budget_ns = sched_choose.budget_inside(curr, budget_ns)
+            stack = curr.thread.run(curr, budget_ns)
             if stack is not None:
                 curr.stack = stack
             elif dep.chain is not dep.root:
@@ -296,7 +299,9 @@ def cpu_idle(k: Kernel, end_ns: int) -> bool:
             return True
     if event_ns == NEVER:
         return False
-    if k.chooser.exploring:
+    if k.sched.idles:
+        k.sched.idles = False  # somebody could go on, but time passes first
+    elif k.chooser.exploring:
         k.chooser.provider.time_passes()
     clock.idle_until(event_ns)
     return True

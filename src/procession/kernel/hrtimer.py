@@ -128,6 +128,8 @@ def hrtimer_cancel(k: Kernel, timer: Hrtimer) -> bool:
     """Disarm timer; returns whether it was armed."""
     was_queued = timer.queued
     timer.queued = False
+    if was_queued and k.chooser.exploring:
+        k.timers.timer_serial += 1  # by which an explorer sees that something about timers has changed
     return was_queued
 
 

@@ -28,7 +28,7 @@ from procession.include.linux.pid import (
 )
 from procession.include.linux.printk import KERN_INFO
 from procession.include.linux.spinlock import SpinLock
-from procession.kernel import rcupdate, sched_account
+from procession.kernel import choose_fault, rcupdate, sched_account
 from procession.mm import slab
 
 if TYPE_CHECKING:
@@ -170,7 +170,20 @@ def _number_by_ancestry(k: Kernel, ns: PidNamespace) -> int:
     nth = k.sched.nr_forks[parent] = k.sched.nr_forks.get(parent, 0) + 1
     if nth > MAX_SIBLINGS:
         return 0
-    return _scan_page(k, ns.pidmap[0], 0, first + (parent - first) * (MAX_SIBLINGS + 1) + nth) or 0
+    nr = first + (parent - first) * (MAX_SIBLINGS + 1) + nth
+    if k.chooser.optional:
+        nr = choose_fault.choose_number(k.current, nr, _gone(k, ns, first))
+    return _scan_page(k, ns.pidmap[0], 0, nr) or 0
+
+
+def _gone(k: Kernel, ns: PidNamespace, first: int) -> list[int]:
+    """Return the numbers by ancestry that some process has had, and nobody has now."""
+    given = [
+        first + (parent - first) * (MAX_SIBLINGS + 1) + nth
+        for parent, count in k.sched.nr_forks.items()
+        for nth in range(1, min(count, MAX_SIBLINGS) + 1)
+    ]
+    return sorted(nr for nr in given if nr not in ns.pids)
 
 
 def take_pidmap(ns: PidNamespace, nr: int) -> int:

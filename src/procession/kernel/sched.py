@@ -35,6 +35,7 @@ from procession.include.linux.sched import (
 )
 from procession.include.linux.spinlock import SpinLock
 from procession.kernel import (
+    choose_fault,
     hrtimer,
     latencytop,
     sched_balance,
@@ -419,7 +420,7 @@ def do_schedule(rq: Rq) -> bool:
         prev.ti_flags &= ~TIF_NEED_RESCHED
         state = prev.state
         if state:
-            if signal_pending_state(state, prev):
+            if signal_pending_state(state, prev) or (k.chooser.optional and choose_fault.choose_interrupt(prev)):
                 set_task_state(prev, TASK_RUNNING)
             else:
                 deactivate_task(rq, prev, sleep=True)
@@ -436,7 +437,7 @@ def do_schedule(rq: Rq) -> bool:
             next = sched_rt.pick_next_task_rt(rq)
             if k.chooser.exploring:
                 k.chooser.provider.begins(next.pid)
-        elif rq.cfs.nr_running:
+        elif rq.cfs.nr_running and not (k.chooser.exploring and sched_choose.choose_task(rq)):
             next = sched_fair.pick_next_task_fair(rq)
         else:
             next = rq.idle

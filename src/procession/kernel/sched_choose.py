@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.hw.chooser import GOES_FIRST, GOES_ON, RUNS_FIRST, RUNS_NEXT, SLICE_ENDS
+from procession.hw.chooser import (
+    GOES_FIRST,
+    GOES_ON,
+    INSTRUCTION,
+    RUNS_FIRST,
+    RUNS_NEXT,
+    SLICE_ENDS,
+    STOPS_INSIDE,
+    TIME_PASSES,
+    TIMER,
+)
 from procession.hw.costs import SWITCH_NS
 from procession.include.linux.bug import bug
 from procession.include.linux.sched import MAX_RT_PRIO, TIF_NEED_RESCHED
@@ -12,11 +22,13 @@ from procession.include.linux.signal import SIG_IGN
 from procession.kernel.sched_weight import calc_delta_fair
 
 if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import SchedEntity, Task
     from procession.kernel.sched import Rq
     from procession.kernel.sched_fair import CfsRq
 
 __all__ = (
+    "budget_inside",
     "choose_after_call",
     "choose_after_fork",
     "choose_after_trap",
@@ -157,17 +169,21 @@ def _due(cfs: CfsRq) -> Task:
 def _candidates_by_number(tasks: list[Task], first: Task) -> list[Task]:
     """Return first, and the others by number: an order that does not depend on how they came to be there.
 
-    The init that waits for the program is none while there are others: what it ends shall have come to its own end.
+    The init that waits for the program is none once that has ended, while there are others: what it ends then shall
+    have come to its own end. Before, it reaps whom the program has left to it.
     """
-    rest = sorted((p for p in tasks if p is not first), key=_number)
-    if not rest:
-        return [first]
+    candidates = [first, *sorted((p for p in tasks if p is not first), key=_number)]
+    if len(candidates) == 1:
+        return candidates
     program = first.kernel.init_program
-    if program is None or program.as_init:
-        return [first, *rest]
-    if first.pid == 1:
-        return rest
-    return [first, *(p for p in rest if p.pid != 1)]
+    if program is None or program.as_init or _lives(first.kernel, program.nr):
+        return candidates
+    return [p for p in candidates if p.pid != 1]
+
+
+def _lives(k: Kernel, nr: int) -> bool:
+    pid = k.init_pid_ns.pids.get(nr)
+    return pid is not None and any(not p.exit_state for p in pid.tasks[0] or ())
 
 
 def _number(p: Task) -> int:
@@ -189,15 +205,56 @@ def choose_after_call(current: Task) -> None:
     matter, and its next call is the place to ask.
     """
     k = current.kernel
-    if k.sched.in_call != current.pid or current.state or current.mm is None:
+    if current.state or not _is_watched(current):
+        return
+    if k.sched.in_call != current.pid:
+        if INSTRUCTION in k.chooser.optional:
+            _choose_inside(current)
         return
     k.sched.in_call = 0
-    sighand = current.sighand
-    if sighand is None or not (current.mm.mm_users > 1 or any(ka.handler > SIG_IGN for ka in sighand.action)):
-        return
     k.chooser.provider.leaves(current.pid)
     if _choose_step(current, GOES_ON):
         current.ti_flags |= TIF_NEED_RESCHED
+
+
+def _is_watched(current: Task) -> bool:
+    """Whether somebody could tell at which moment current computes what: it has handlers, or shares its memory."""
+    mm, sighand = current.mm, current.sighand
+    if mm is None or sighand is None:
+        return False
+    return mm.mm_users > 1 or any(ka.handler > SIG_IGN for ka in sighand.action)
+
+
+def budget_inside(current: Task, budget_ns: int) -> int:
+    """Return how long current is to compute before it is asked about: one instruction, if it may stop inside its code.
+
+    An exception ends that, too.
+    """
+    k = current.kernel
+    if INSTRUCTION not in k.chooser.optional or not _has_company(current) or not _is_watched(current):
+        return budget_ns
+    k.clock.next_event_ns = 0
+    return 0
+
+
+def _choose_inside(current: Task) -> None:
+    """Ask whether current stops between two instructions, and for whom."""
+    k = current.kernel
+    if not _has_company(current):
+        return
+    tasks: list[Task] = []
+    _add_tasks(current.se.cfs_rq, tasks)
+    candidates = _candidates_by_number([current, *tasks], current)
+    if candidates[0] is not current:
+        return  # the init that waits for the program
+    answer = k.chooser.choose(STOPS_INSIDE, [p.pid for p in candidates])
+    if not answer:
+        return
+    chosen = candidates[answer]
+    k.chooser.provider.leaves(current.pid)
+    k.chooser.provider.begins(chosen.pid)
+    _run_next(chosen.se)
+    current.ti_flags |= TIF_NEED_RESCHED
 
 
 def _choose_step(current: Task, kind: str) -> bool:
@@ -215,31 +272,44 @@ def _choose_step(current: Task, kind: str) -> bool:
         if se.parent is None:
             break
         se = se.parent
-    candidates = _candidates_by_number([current, *rivals], due)
-    answer = k.chooser.step(kind, [p.pid for p in candidates])
-    _begin_step(rq)
-    if candidates[answer] is current:
-        return False
-    _run_next(candidates[answer].se)
-    return True
+    chosen = _chosen(rq, kind, _candidates_by_number([current, *rivals], due))
+    if chosen is not None and chosen is not current:
+        _run_next(chosen.se)
+    return chosen is not current
 
 
-def choose_task(rq: Rq) -> None:
-    """Ask who shall run next, if that has not been decided yet; nobody runs."""
-    if rq.cfs.chosen is not None:
-        return
+def choose_task(rq: Rq) -> bool:
+    """Ask who shall run next, if that has not been decided yet; nobody runs. Returns whether it is the idle task."""
+    state = rq.kernel.sched
+    if state.idles or rq.cfs.chosen is not None:
+        return state.idles
     tasks: list[Task] = []
     _add_tasks(rq.cfs, tasks)
     candidates = _candidates_by_number(tasks, _due(rq.cfs))
-    answer = rq.kernel.chooser.step(RUNS_NEXT, [p.pid for p in candidates])
-    _begin_step(rq)
-    _run_next(candidates[answer].se)
+    chosen = _chosen(rq, RUNS_NEXT, candidates)
+    if chosen is not None:
+        _run_next(chosen.se)
+    return chosen is None
 
 
-def _begin_step(rq: Rq) -> None:
-    state = rq.kernel.sched
+def _chosen(rq: Rq, kind: str, candidates: list[Task]) -> Task | None:
+    """Ask who of the candidates takes the next step; None for nobody, who is one if timers are asked for and armed."""
+    k = rq.kernel
+    numbers = [p.pid for p in candidates]
+    if TIMER in k.chooser.optional and _timer_is_armed(k):
+        numbers.append(TIME_PASSES)
+    answer = k.chooser.step(kind, numbers)
+    state = k.sched
     state.resched_due = False
-    state.step_began_ns = rq.kernel.clock.now_ns
+    state.step_began_ns = k.clock.now_ns
+    if answer < len(candidates):
+        return candidates[answer]
+    state.idles = True
+    return None
+
+
+def _timer_is_armed(k: Kernel) -> bool:
+    return any(timer.queued and timer.serial == serial for _, serial, timer in k.timers.hrtimers)
 
 
 def put_off(current: Task) -> bool:
@@ -252,6 +322,7 @@ def put_off(current: Task) -> bool:
     if (
         not k.chooser.exploring
         or rq.cfs.chosen is not None
+        or k.sched.idles
         or rq.rt.nr_running
         or k.clock.now_ns - k.sched.step_began_ns > SPIN_NS
     ):

@@ -308,8 +308,6 @@ def pick_next_task_fair(rq: Rq) -> Task:
     k = rq.kernel
     now_ns = k.clock.now_ns
     exploring = k.chooser.exploring
-    if exploring:
-        sched_choose.choose_task(rq)
     while True:
         timeline = cfs.timeline
         se = timeline[0][2]

@@ -50,6 +50,7 @@ from procession.include.linux.signal import (
     Siginfo,
 )
 from procession.kernel import (
+    choose_fault,
     exit,
     exit_pgrp,
     freezer,
@@ -227,7 +228,10 @@ async def do_signal(current: Task) -> None:
     thread = current.thread
     code = -thread.syscall_get_error()
     if code in _RESTART_CODES and thread.syscall_nr() >= 0:
-        thread.syscall_restart(current, code)
+        if choose_fault.was_interrupted(current) and code != _ERESTARTNOINTR:
+            thread.set_return(-_EINTR)
+        else:
+            thread.syscall_restart(current, code)
     # Without a handler the mask that the call replaced comes back here.
     if current.ti_flags & TIF_RESTORE_SIGMASK:
         current.ti_flags &= ~TIF_RESTORE_SIGMASK

@@ -13,13 +13,13 @@ from procession import pick_pure
 
 pick_pure("procession.labs")
 
-from procession.labs import ends, exec, forks, queues, rights, tracing
+from procession.labs import ends, exec, forks, mistakes, queues, rights, tracing
 from procession.labs.lab import Finding, Lab
 from procession.labs.patch import Patch
 
 __all__ = ("LABS", "Finding", "Lab", "Patch")
 
-_ALL: Final = (*ends.LABS, *exec.LABS, *forks.LABS, *queues.LABS, *rights.LABS, *tracing.LABS)
+_ALL: Final = (*ends.LABS, *exec.LABS, *forks.LABS, *mistakes.LABS, *queues.LABS, *rights.LABS, *tracing.LABS)
 
-# By name, the oldest first.
+# By name, the oldest first; before them what is got wrong in any year.
 LABS: Final[dict[str, Lab]] = {lab.name: lab for lab in sorted(_ALL, key=lambda lab: (lab.year, lab.name))}

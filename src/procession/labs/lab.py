@@ -9,12 +9,11 @@ from typing import Any, Final, NamedTuple
 from procession.explorer.properties import PROPERTIES
 from procession.explorer.report import failure_text
 from procession.explorer.search import search
-from procession.explorer.subject import MEMORY, Outcome, Run, Subject
+from procession.explorer.subject import BYTES, Outcome, Run, Subject
 from procession.explorer.token import Token
-from procession.hw.chooser import Recorded
 from procession.labs.patch import Patch, patched
 
-__all__ = ("RIGHT", "USER", "WRONG", "Finding", "Lab", "Program")
+__all__ = ("EVER", "RIGHT", "USER", "WRONG", "Finding", "Lab", "Program")
 
 Program = Callable[[Any], Awaitable[Any]]
 
@@ -22,6 +21,7 @@ Program = Callable[[Any], Awaitable[Any]]
 RIGHT: Final = "right: "
 WRONG: Final = "wrong: "
 
+EVER: Final = 0  # the year of what is got wrong in any
 USER: Final = 1000  # somebody who is not root
 
 
@@ -44,9 +44,11 @@ class Finding(NamedTuple):
 class Lab(NamedTuple):
     """One fault.
 
-    year: when it was mended.  title: what went wrong, in a line.  source: the commit that mended it, the CVE.
+    year: when it was mended, EVER for what is a mistake to this day.  title: what went wrong, in a line.
+    source: the commit that mended it, the CVE; or what to read about it.
     in_32: whether 3.2 has it; then mutation mends it, else mutation brings it back.  until: the first 3.2.N without it.
     text: what happened, and what the program does.  program: runs inside and says RIGHT or WRONG.
+    fixed: the program without the mistake, where that is the program's and not the kernel's.
     programs: others, by path.  memory: the machine's, in bytes.  points: changes in both kernels: where a task may lose
     its CPU or sleep in the midst of a call, which here are atomic up to their sleeps.
     """
@@ -62,7 +64,8 @@ class Lab(NamedTuple):
     mutation: tuple[Patch, ...] = ()
     points: tuple[Patch, ...] = ()
     programs: Mapping[str, Program] = {}
-    memory: int = MEMORY
+    memory: int = BYTES
+    fixed: Program | None = None
 
     @contextmanager
     def kernel(self, *, broken: bool) -> Iterator[None]:
@@ -77,7 +80,7 @@ class Lab(NamedTuple):
         """
         with self.kernel(broken=broken):
             report = search(
-                self._subject(),
+                self._subject(broken=broken),
                 deviations=deviations,
                 exhaustive=False,
                 seed=0,
@@ -103,19 +106,24 @@ class Lab(NamedTuple):
         """
         choices = Token.parse(token).choices
         with self.kernel(broken=broken):
-            subject = self._subject()
-            outcome, _ = subject.end_of(subject.machine(Recorded(choices, explores=True)))
+            subject = self._subject(broken=broken)
+            outcome, _ = subject.end_of(subject.machine(subject.recorded(choices)))
         assert outcome is not None
         return outcome
 
     def mended(self) -> str:
         """Return when it was mended, as far as 3.2 is concerned."""
+        if self.fixed is not None:
+            return "in the program"
+        if self.year == EVER:
+            return "3.2 has it not"
         if self.in_32:
             return f"3.2 has it, until {self.until}" if self.until else "3.2 has it"
         return f"in {self.until}" if self.until else "before 3.2"
 
-    def _subject(self) -> Subject:
-        return Subject(self.program, programs=self.programs, memory=self.memory)
+    def _subject(self, *, broken: bool) -> Subject:
+        program = self.program if broken or self.fixed is None else self.fixed
+        return Subject(program, programs=self.programs, memory=self.memory)
 
 
 def wrong(run: Run) -> str:

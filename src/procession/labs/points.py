@@ -33,6 +33,7 @@ __all__ = (
     "may_lose_cpu",
     "serve",
     "serve_frozen",
+    "touch",
     "wait_for_memory",
     "write_mem",
     "write_mem_cow",
@@ -52,6 +53,11 @@ async def may_lose_cpu(current: Task) -> None:
     # No call is called so: what comes behind this point may touch everything.
     if sched_choose.choose_before_call(current, "may_lose_cpu", ()):
         await sched.schedule(current, "may_lose_cpu")
+
+
+def touch(p: Task) -> None:
+    """Do what a CPU does with the memory of a task; oopses if that is somebody else's by now."""
+    bug_on(not p.usage, "use of the memory of a task that was freed", p)
 
 
 async def wait_for_memory(current: Task) -> None:

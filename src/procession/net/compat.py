@@ -21,7 +21,7 @@ from procession.include.linux.types import Fd, Int, UInt, UserPtr
 from procession.mm import uaccess
 from procession.net import mmsg, socket
 from procession.net import scm as net_scm
-from procession.net.core import filter, sock
+from procession.net.core import filter, iovec, sock
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
@@ -92,7 +92,7 @@ def get_compat_msghdr(current: Task, msg: UserPtr, at: int) -> tuple[int, int, i
 def verify_compat_iovec(current: Task, ptr: int, count: int) -> uaccess.IovBuffer:
     """Return the pieces of memory that an array of 32-bit iovecs names; raises EFAULT."""
     words = struct.unpack(f"<{2 * count}I", uaccess.copy_from_user(current, ptr, 8 * count)) if count else ()
-    return socket.iovec(current, list(zip(words[::2], words[1::2], strict=True)))
+    return iovec.iovec_of(current, list(zip(words[::2], words[1::2], strict=True)))
 
 
 def cmsghdr_from_user_compat_to_kern(control: bytes) -> bytes:

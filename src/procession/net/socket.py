@@ -49,10 +49,11 @@ from procession.include.linux.sockios import SIOCDEVPRIVATE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, InBuf, Int, OutBuf, SizeT, UserPtr
 from procession.include.linux.undo import Undo
+from procession.kernel import choose_fault
 from procession.mm import uaccess
 from procession.net import proto_ops, sock_async
 from procession.net import scm as net_scm
-from procession.net.core import dev
+from procession.net.core import dev, iovec
 from procession.net.core import sock as net_sock
 from procession.net.core.sock import Sock
 from procession.net.ipv4 import af_inet, devinet, tcp
@@ -62,8 +63,6 @@ from procession.net.netlink.sock import NetlinkSock
 from procession.net.unix import af_unix
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from procession.fs.pipe import PipeInodeInfo
     from procession.include.linux.fs import PollTable
     from procession.include.linux.sched import Task
@@ -73,7 +72,6 @@ __all__ = (
     "SocketFile",
     "do_recvmsg",
     "do_sendmsg",
-    "iovec",
     "move_addr_to_kernel",
     "move_addr_to_user",
     "recv_with_controls",
@@ -112,6 +110,7 @@ class SocketFile(File):
         if not count:
             return 0
         sk = self.private_data
+        count = choose_fault.choose_bytes(current, sk, count)
         got = await proto_ops.sock_ops(sk).recvmsg(current, sk, buf, count, _flags(self, 0))
         net_scm.scm_destroy(current.kernel, current, got.cookie)
         return got.size
@@ -119,6 +118,7 @@ class SocketFile(File):
     async def write(self, current: Task, buf: UserPtr, count: int, pos: int | None) -> int:
         """Send."""
         sk = self.private_data
+        count = choose_fault.choose_bytes(current, sk, count)
         return await proto_ops.sock_ops(sk).sendmsg(current, sk, buf, count, Scm(), _flags(self, 0), None)
 
     async def splice_read(self, current: Task, pos: int, pipe: PipeInodeInfo, length: int, flags: int) -> int:
@@ -473,6 +473,7 @@ async def sock_sendmsg(
     current.held += (file_table.get_file(file), scm)
     try:
         sk = file.private_data
+        size = choose_fault.choose_bytes(current, sk, size)
         return await proto_ops.sock_ops(sk).sendmsg(current, sk, buf, size, scm, _flags(file, flags), to)
     finally:
         del current.held[-2:]
@@ -485,6 +486,7 @@ async def sock_recvmsg(current: Task, file: SocketFile, buf: UserPtr, size: int,
     current.held.append(file_table.get_file(file))
     try:
         sk = file.private_data
+        size = choose_fault.choose_bytes(current, sk, size)
         return await proto_ops.sock_ops(sk).recvmsg(current, sk, buf, size, _flags(file, flags))
     finally:
         current.held.pop()
@@ -514,23 +516,6 @@ async def sys_recvfrom(
     return got.size
 
 
-def verify_iovec(current: Task, ptr: int, count: int) -> uaccess.IovBuffer:
-    """Return the pieces of memory that an array of (address, length) names, cut to INT_MAX bytes; raises EFAULT."""
-    raw = uaccess.copy_from_user(current, ptr, 16 * count) if count else b""
-    return iovec(current, list(struct.iter_unpack("<QQ", raw)))
-
-
-def iovec(current: Task, pieces: Sequence[tuple[int, int]]) -> uaccess.IovBuffer:
-    """Return pieces of memory, given as (address, length), cut to INT_MAX bytes."""
-    segments = []
-    room = INT_MAX
-    for base, length in pieces:
-        part = min(length, room)
-        room -= part
-        segments.append((base, part))
-    return uaccess.IovBuffer(current, segments, INT_MAX - room)
-
-
 def _read_msghdr(current: Task, msg: UserPtr, at: int) -> tuple[int, int, int, int, int, int]:
     """Return name, its length, iov, its length, control, its length of a struct msghdr; raises EFAULT, EMSGSIZE."""
     raw = uaccess.copy_from_user(current, msg, _MSGHDR.size, at)
@@ -550,7 +535,7 @@ async def do_sendmsg(current: Task, file: SocketFile, msg: UserPtr, at: int, fla
     """Send the message whose struct msghdr is at msg + at (__sys_sendmsg)."""
     name, namelen, iov, iovlen, control, controllen = _read_msghdr(current, msg, at)
     to = move_addr_to_kernel(current, name, namelen) if namelen else None
-    data = verify_iovec(current, iov, iovlen)
+    data = iovec.verify_iovec(current, iov, iovlen)
     scm = Scm()
     if controllen > current.kernel.net.sysctl_optmem_max:
         raise LinuxError(Errno.ENOBUFS, "control messages")
@@ -568,7 +553,7 @@ async def sys_recvmsg(current: Task, fd: Fd, msg: MsgOut, flags: MsgArg) -> int:
 async def do_recvmsg(current: Task, file: SocketFile, msg: UserPtr, at: int, flags: int) -> tuple[int, int]:
     """Receive a message, whose struct msghdr is at msg + at; returns its size and its flags (__sys_recvmsg)."""
     name, namelen, iov, iovlen, control, controllen = _read_msghdr(current, msg, at)
-    data = verify_iovec(current, iov, iovlen)
+    data = iovec.verify_iovec(current, iov, iovlen)
     controls = net_scm.MsgControl(control, controllen)
     got = await recv_with_controls(current, file, data, controls, flags)
     if name:

@@ -16,6 +16,7 @@ from procession.arch.x86.ia32.ia32entry import IA32_SYSCALL_VECTOR
 from procession.arch.x86.syscall_table import NI_SYSCALLS, NR, NR_SYSCALLS
 from procession.hw import untranslatable
 from procession.hw.calibration import NO_EXCEPTION
+from procession.hw.chooser import INSTRUCTION
 from procession.hw.clock import NEVER
 from procession.hw.costs import FAULT_NS, TRAP_NS
 from procession.hw.cpu import X86_TRAP_BP, X86_TRAP_DB, X86_TRAP_GP, X86_TRAP_OF, X86_TRAP_PF, X86_TRAP_UD
@@ -567,9 +568,8 @@ def vcpu_of(k: Kernel) -> Entry:
     if not k.x86.vcpus and k.x86.first_engine is not None:
         k.x86.first_engine()
     while len(k.x86.vcpus) <= k.cpu:
-        frames = k.frames
-        cpu = UnicornCpu(frames.addr, frames.nr_pages << PAGE_SHIFT, memory=frames)
-        k.x86.vcpus.append(Entry(k, cpu))
+        at, size, stops = k.frames.addr, k.frames.nr_pages << PAGE_SHIFT, INSTRUCTION in k.chooser.optional
+        k.x86.vcpus.append(Entry(k, UnicornCpu(at, size, memory=k.frames, by_instruction=stops)))
     vcpu: Entry = k.x86.vcpus[k.cpu]
     return vcpu
 

@@ -38,7 +38,7 @@ from procession.include.linux.sched import signal_pending
 from procession.include.linux.signal import POLL_OUT, SIGIO
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.tty import N_TTY_BUF_SIZE, Ktermios, NTty, TtyBufhead, TtyStruct
-from procession.kernel import capability, mutex, pid, wait
+from procession.kernel import capability, choose_fault, mutex, pid, wait
 from procession.mm import slab, uaccess
 
 if TYPE_CHECKING:
@@ -240,6 +240,8 @@ class TtyFile(File):
         """Read, 0 after a hangup; raises EIO, EAGAIN, ERESTARTSYS, EFAULT (tty_read)."""
         if self.hung_up:
             return 0
+        if current.kernel.chooser.optional:
+            count = choose_fault.choose_count(current, count)
         done = await n_tty.n_tty_read(current, self.private_data, self, buf, count)
         if done > 0:
             inode = self.inode
@@ -250,6 +252,8 @@ class TtyFile(File):
         """Write, in pieces of 2 KiB; raises EIO, EAGAIN, ERESTARTSYS, EFAULT (tty_write)."""
         if self.hung_up:
             raise LinuxError(Errno.EIO, "hung up")
+        if current.kernel.chooser.optional:
+            count = choose_fault.choose_count(current, count)
         tty: TtyStruct = self.private_data
         if self.f_flags & O_NONBLOCK:
             if not mutex.mutex_trylock(current, tty.atomic_write_lock):

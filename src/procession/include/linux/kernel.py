@@ -94,6 +94,8 @@ class SchedState:
         "resched_due",
         "step_began_ns",
         "in_call",
+        "interrupted",
+        "idles",
         "nr_forks",
         "task_groups",
         "nr_cfs_bandwidth",
@@ -130,6 +132,8 @@ class SchedState:
         self.resched_due: bool = False
         self.step_began_ns: int = 0
         self.in_call: int = 0  # whose call is not over yet
+        self.interrupted: int = 0  # whose call has been chosen to end with EINTR
+        self.idles: bool = False  # it was chosen that nobody goes on before the next timer
         self.nr_forks: dict[int, int] = {}  # how many children those have had whose numbers tell of it
         self.task_groups: dict[TaskGroup, None] = {}  # all there are, the oldest first
         self.nr_cfs_bandwidth: int = 0  # how many of them have a quota

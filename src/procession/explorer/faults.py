@@ -1,0 +1,39 @@
+"""What went wrong in a run because it was chosen, in words."""
+
+from __future__ import annotations
+
+from procession.explorer.steps import Node
+from procession.hw.chooser import (
+    GETS_NUMBER,
+    IS_INTERRUPTED,
+    IS_REFUSED,
+    OF_STEPS,
+    STOPS_INSIDE,
+    TIME_PASSES,
+    TRANSFERS,
+    is_fault,
+)
+from procession.include.linux.errno import Errno
+
+__all__ = ("fault_in_words",)
+
+
+def fault_in_words(node: Node) -> str:
+    """Return what an answer lets go wrong, "" if it is none that does."""
+    candidate = node.candidates[node.answer]
+    if not node.answer or not is_fault(node.kind, candidate):
+        return ""
+    match node.kind:
+        case kind if kind in OF_STEPS and candidate == TIME_PASSES:
+            return "a timer expires first"
+        case kind if kind == IS_REFUSED:
+            return f"refused what it needs: {Errno(candidate).name}"
+        case kind if kind == IS_INTERRUPTED:
+            return "interrupted"
+        case kind if kind == TRANSFERS:
+            return f"{candidate} byte of {node.candidates[0]}"
+        case kind if kind == GETS_NUMBER:
+            return f"number {candidate} again"
+        case kind if kind == STOPS_INSIDE:
+            return f"stopped inside its code, for {candidate}"
+    raise ValueError(f"no fault in {node}")
