@@ -32,6 +32,10 @@ SLICE: Final = 1.0  # seconds after which a worker sends what it has, and leaves
 BATCH: Final = 0.2  # seconds that a batch should take
 MOST: Final = 256  # schedules in a batch
 AHEAD: Final = 2  # batches for each worker that are given out before they are needed
+_IMPORTED: Final = tuple(
+    f"procession.{part}."
+    for part in ("arch", "block", "drivers", "explorer", "fs", "hw", "init", "ipc", "kernel", "lib", "mm", "net", "tools")
+)
 MOST_LOST: Final = 3  # workers that may be lost over one batch
 
 # What was run, what was seen, and the run itself if it was here.
@@ -158,7 +162,7 @@ class Crew:
         if self.executor is None:
             # Not forked from here, where there are threads, but from a process that has imported all this once.
             context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload(sorted(name for name in sys.modules if name.startswith("procession.")))
+            context.set_forkserver_preload(sorted(name for name in sys.modules if name.startswith(_IMPORTED)))
             self.executor = ProcessPoolExecutor(self.width, context, _begin, (dict(os.environ),))
         return self.executor
 
