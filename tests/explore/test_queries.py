@@ -102,7 +102,10 @@ def test_an_order_that_only_the_query_sees_is_tried(how, order):
         (never("sys_enter:name=dup"), never("sys_enter:name=dup2")),
         (never("sys_enter:name=dup,arg0=0"), never("sys_enter:name=dup,arg0=1")),
         (always("sys_enter:name=dup2"), always("sys_enter:name=dup")),
-        (always("sys_exit:name=wait4,ret=$p then sys_exit:name=dup"), always("sys_exit:name=dup then sys_exit:name=wait4")),
+        (
+            always("sys_exit:name=wait4,ret=$p then sys_exit:name=dup"),
+            always("sys_exit:name=dup then sys_exit:name=wait4"),
+        ),
         (
             never("sys_exit:name=fork,ret=$p then sched_process_exit:pid=$p"),
             never("sched_process_exit:pid=$p then sys_exit:name=fork,ret=$p"),

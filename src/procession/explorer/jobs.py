@@ -17,6 +17,7 @@ from operator import attrgetter
 import os
 from pathlib import Path
 import pickle
+import re
 import signal
 import sys
 import time
@@ -32,10 +33,8 @@ SLICE: Final = 1.0  # seconds after which a worker sends what it has, and leaves
 BATCH: Final = 0.2  # seconds that a batch should take
 MOST: Final = 256  # schedules in a batch
 AHEAD: Final = 2  # batches for each worker that are given out before they are needed
-_IMPORTED: Final = tuple(
-    f"procession.{part}."
-    for part in ("arch", "block", "drivers", "explorer", "fs", "hw", "init", "ipc", "kernel", "lib", "mm", "net", "tools")
-)
+# What runs need, of all that is imported here: not the command.
+_NEEDED: Final = re.compile(r"procession\.(?!cli\b|pytest|__main__)")
 MOST_LOST: Final = 3  # workers that may be lost over one batch
 
 # What was run, what was seen, and the run itself if it was here.
@@ -162,7 +161,7 @@ class Crew:
         if self.executor is None:
             # Not forked from here, where there are threads, but from a process that has imported all this once.
             context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload(sorted(name for name in sys.modules if name.startswith(_IMPORTED)))
+            context.set_forkserver_preload(sorted(name for name in sys.modules if _NEEDED.match(name)))
             self.executor = ProcessPoolExecutor(self.width, context, _begin, (dict(os.environ),))
         return self.executor
 
