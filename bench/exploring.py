@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from procession.explorer import explore
 from procession.explorer.bounded import Bounded
 from procession.explorer.dpor import dpor
 from procession.explorer.heap import collecting_at_once
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 MODELS = Path(__file__).parent / "models"
 MOST = 4000  # schedules of one model
+OF_JOBS = 8000  # schedules, for a comparison of one process and two
 
 
 def names() -> list[str]:
@@ -75,6 +77,24 @@ def orders(name: str) -> tuple[int, int, set[tuple[int | str, str]]]:
     return executed, len(classes), outcomes
 
 
+def cpu_seconds(pid: int | str = "self") -> float:
+    """Return the CPU time that the children of a process have taken, and theirs."""
+    total = 0.0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
+            total += sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK") + cpu_seconds(child)
+    return total
+
+
+def rate_of_jobs(jobs: int, *, exhaustive: bool) -> float:
+    """Return how many schedules of two_writers a CPU second has with so many processes, their start included."""
+    main = import_module("bench.models.two_writers").main
+    began = time.process_time() + cpu_seconds()
+    report = explore(main, deviations=6, exhaustive=exhaustive, schedules=OF_JOBS, jobs=jobs)
+    return report.schedules / (time.process_time() + cpu_seconds() - began)
+
+
 def compile_model(folder: Path) -> Path:
     """Build two_children as a static ELF file."""
     program = folder / "two_children"
@@ -95,6 +115,10 @@ def measure(report: Report, seconds: float = 3.0) -> None:
         for what, runs, wanted in subjects:
             reached = rate(runs, seconds)
             report.row(f"{what}: schedules", f"{reached:.0f} /s", "", "", f">= {wanted} /s", reached >= wanted)
+    for exhaustive in (False, True):
+        alone, two = (rate_of_jobs(jobs, exhaustive=exhaustive) for jobs in (1, 2))
+        what = f"two workers: schedules per CPU second of one's{', all orders' if exhaustive else ''}"
+        report.row(what, f"{two:.0f} /s", f"{alone:.0f} /s", f"{two / alone:.2f}", ">= 0.9", two >= 0.9 * alone)
     for model in names():
         one, differ, outcomes = orders(model)
         wanted_outcomes = import_module(f"bench.models.{model}").OUTCOMES

@@ -53,6 +53,7 @@ FOR_OTHERS = {
     "write_mem_cow",
     "__getattr__",  # what `from procession import …` gives
     "CpuRegisters",  # an engine without a kernel: the test bench of hw and the fuzzer of instructions
+    "dpor",  # all orders, run one by one: for the bench, and for tests that hold them against plain search
     "census",  # Machine(fail=…) for every request in turn, in users' tests
     "every_failure",
     "pick_pure",  # for who replaces parts of the kernel

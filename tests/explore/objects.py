@@ -90,26 +90,6 @@ async def eventfd(linux: Any) -> None:
     await meet(linux, read, lambda: linux.write(fd, struct.pack("<Q", 5)))
 
 
-async def last_end(linux: Any) -> None:
-    """Who closes the last writing end has not spoken yet when the reader looks; the other one may have."""
-    reader, writer = await linux.pipe()
-    pipes = [await linux.pipe(linux.O_NONBLOCK) for _ in range(2)]
-
-    async def leave(tells: int) -> None:
-        await linux.close(writer)
-        await linux.write(tells, b"!")
-
-    pids = [await child(linux, lambda tells=tells: leave(tells)) for _, tells in pipes]
-    await linux.close(writer)
-    await linux.read(reader, 1)
-
-    async def said(told: int) -> int:
-        return len(await linux.read(told, 1))
-
-    await linux.print(*[await tried(lambda told=told: said(told)) for told, _ in pipes])
-    await ended(linux, *pids)
-
-
 async def signalfd(linux: Any) -> None:
     await linux.sigprocmask(linux.SIG_BLOCK, {Sig.SIGUSR1})
     fd = await linux.signalfd(-1, {Sig.SIGUSR1}, linux.O_NONBLOCK)
@@ -227,7 +207,7 @@ async def groups(linux: Any) -> None:
 async def group_grows(linux: Any) -> None:
     """Who is born behind a signal to his group has not got it."""
     await linux.setpgid(0, 0)
-    await linux.signal(Sig.SIGUSR1, lambda sig: None)
+    await linux.signal(Sig.SIGUSR1, lambda _sig: None)
     await linux.sigprocmask(linux.SIG_BLOCK, {Sig.SIGUSR1})
 
     async def newborn() -> int:

@@ -179,6 +179,7 @@ def explore(
             "schedules": schedules,
             "seconds": seconds,
             "seed": seed,
+            "properties": (never, always),
             "off": off,
             "expect": expect or None,
             "first": first,
@@ -190,18 +191,11 @@ def explore(
             "jobs": jobs,
             "checkpoint": checkpoint,
         },
-        ((False, never), (True, always)),
         json,
     )
 
 
-def _search(
-    subject: Program,
-    args: tuple[str, ...],
-    options: dict[str, Any],
-    queries: tuple[tuple[bool, list[str]], ...],
-    json: Path | None,
-) -> NoReturn:
+def _search(subject: Program, args: tuple[str, ...], options: dict[str, Any], json: Path | None) -> NoReturn:
     """Explore, and tell; options: explore()'s.  queries: what must not happen, and what has to."""
     from procession.explorer import Diverged
     from procession.explorer import explore as search
@@ -210,8 +204,10 @@ def _search(
 
     try:
         with _progress() as tell:
-            properties = [query(one, wanted=wanted) for wanted, texts in queries for one in texts]
-            report = search(subject, *args, progress=tell, properties=properties, **options)
+            never, always = options["properties"]
+            options["properties"] = [query(text, wanted=False) for text in never]
+            options["properties"] += [query(text, wanted=True) for text in always]
+            report = search(subject, *args, progress=tell, **options)
     except (ValueError, TypeError, Diverged) as error:
         fail(str(error), 2)
     except LinuxError as error:

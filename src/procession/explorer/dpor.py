@@ -235,6 +235,6 @@ def dpor(subject: Subject, without: frozenset[str] = frozenset()) -> Iterator[Ru
         for job in search.jobs():
             assert job.wanted is not None
             run = subject.run(job.strategy(), without=without)
-            search.took(grown(run, job.prefix, job.wanted.at, as_init=subject.as_init))
+            search.took(grown(run, job.prefix, job.wanted.at))
             yield run
             del run

@@ -76,8 +76,8 @@ def _rows(recorder: Recorder, threads: list[int], critical: Critical | None) -> 
         rows += [_Row(at, order, " ", column, "", *arrow) for order, arrow in enumerate(arrows, 1)]
         # What ends a group is SIGKILL for each of its threads, whatever it was that was sent.
         took = [(came.get(step.nr, sig) if sig == SIGKILL else sig, handler) for sig, handler in step.took]
-        told = [f"{signame(sig)} {what}" for sig, handler in took if (what := _effect(sig, handler))]
-        rows += [_Row(at, order, " ", column, text) for order, text in enumerate(told, 1 + len(arrows))]
+        effects = [f"{signame(sig)} {what}" for sig, handler in took if (what := _effect(sig, handler))]
+        rows += [_Row(at, order, " ", column, text) for order, text in enumerate(effects, 1 + len(arrows))]
     return rows
 
 

@@ -17,6 +17,7 @@ from operator import attrgetter
 import os
 from pathlib import Path
 import pickle
+import re
 import signal
 import sys
 import time
@@ -34,6 +35,8 @@ SLICE: Final = 1.0  # seconds after which a worker sends what it has, and leaves
 BATCH: Final = 0.2  # seconds that a batch should take
 MOST: Final = 256  # schedules in a batch
 AHEAD: Final = 2  # batches for each worker that are given out before they are needed
+# What runs need, of all that is imported here: not the command.
+_NEEDED: Final = re.compile(r"procession\.(?!cli\b|pytest|__main__)")
 MOST_LOST: Final = 3  # workers that may be lost over one batch
 
 
@@ -153,9 +156,10 @@ class Crew:
 
     def _there(self) -> Executor:
         if self.executor is None:
-            # Not forked: the pool's own threads would be, too.
-            context = multiprocessing.get_context("spawn")
-            self.executor = ProcessPoolExecutor(self.width, context, _begin)
+            # Not forked from here, where there are threads, but from a process that has imported all this once.
+            context = multiprocessing.get_context("forkserver")
+            context.set_forkserver_preload(sorted(name for name in sys.modules if _NEEDED.match(name)))
+            self.executor = ProcessPoolExecutor(self.width, context, _begin, (dict(os.environ),))
         return self.executor
 
     def _renew(self, broken: Executor) -> None:
@@ -173,9 +177,11 @@ class Crew:
             self.executor = None
 
 
-def _begin() -> None:
-    """Begin as a worker: Ctrl-C is the business of whoever gives out the work."""
+def _begin(environ: dict[str, str]) -> None:
+    """Begin as a worker: Ctrl-C is the business of whoever gives out the work, and so is the environment."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.clear()
+    os.environ.update(environ)
 
 
 def _is_loss(error: BaseException) -> bool:

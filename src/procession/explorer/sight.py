@@ -100,7 +100,7 @@ class Looker:
         steps = run.recorder.steps
         more: Grown | None = None
         if job.wanted is not None:
-            more = grown(run, job.prefix, job.wanted.at, as_init=self.subject.as_init)
+            more = grown(run, job.prefix, job.wanted.at)
         if run.outcome is None:
             return Sight(None, 0, (), (), len(steps), {}, (), (), more)
         nodes: tuple[Node, ...] = ()

@@ -357,13 +357,16 @@ class Grown(NamedTuple):
     cut: bool
 
 
-def grown(run: Run, prefix: Sequence[Node], at: int, *, as_init: bool) -> Grown:
+def grown(run: Run, prefix: Sequence[Node], at: int) -> Grown:
     """Return what a run has added; prefix, at: the questions it began with, and the step that these end with."""
     steps = run.recorder.steps
     nodes = run.recorder.nodes
     answers: dict[int, list[int]] = {}
+    enabled: dict[int, Sequence[int]] = {}
     for node in nodes:
-        if node.kind not in OF_STEPS:
+        if node.kind in OF_STEPS:
+            enabled[node.step] = node.candidates
+        else:
             answers.setdefault(node.step, []).append(node.answer)
     begin = max(at, 0)
     events = [
@@ -371,7 +374,6 @@ def grown(run: Run, prefix: Sequence[Node], at: int, *, as_init: bool) -> Grown:
         for index, step in enumerate(steps[begin:], begin)
     ]
     # The init that waits for the program is last whatever is tried, once that has ended.
-    last = len(steps) if as_init else run.recorder.ended
-    found = [(i, tuple(rest)) for i, j, rest in races(steps, begin) if steps[j].nr != 1 or j < last]
-    cut = as_init and run.outcome is not None and run.outcome.how != "endless"
+    found = [(i, tuple(rest)) for i, j, rest in races(steps, begin) if steps[j].nr != 1 or 1 in enabled.get(i, ())]
+    cut = run.outcome is not None and run.outcome.how != "endless"
     return Grown(tuple(events), tuple(nodes[len(prefix) :]), tuple(found), cut)
