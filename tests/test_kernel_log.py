@@ -185,3 +185,17 @@ def test_ratelimit():
     assert state.ratelimit(6, 5, 2) == (True, 3)
     assert state.ratelimit(6, 0, 2) == (True, 0)
     assert RatelimitState().ratelimit(0, 5, 0) == (False, 0)
+
+
+def test_a_plain_line_is_written_as_any_other():
+    """What is quick for most messages comes to the same as what all could go through."""
+    texts = ["", "plain", "<3>not a level", "trailing ", "tab\tin it", "two\nlines", "nul\0here", "Käse", "\udc80"]
+    texts += ["x" * 2000, "y" * 999]
+    for level in ("<0>", "<4>", "<6>", "<c>", "<d>", ""):
+        quick, slow = Machine().kernel, Machine().kernel
+        quick.clock.now_ns = slow.clock.now_ns = 12_345_678_901
+        for text in texts:
+            quick.printk(text, level)
+            slow.vprintk(f"{level}{text}\n".encode(errors="surrogateescape"))
+        assert bytes(quick.log.log_buf) == bytes(slow.log.log_buf)
+        assert (quick.printk_log, quick.log.log_end) == (slow.printk_log, slow.log.log_end)

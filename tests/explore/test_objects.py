@@ -76,6 +76,7 @@ NEEDED = {
     "ids": "ids",
     "inode": "shared",
     "ipc": "semaphore",
+    "ends": "last_end",
     "lease": "lease",
     "locks": "lock_order",
     "memory": "memory",

@@ -196,7 +196,7 @@ def explore(
 
 
 def _search(subject: Program, args: tuple[str, ...], options: dict[str, Any], json: Path | None) -> NoReturn:
-    """Explore, and tell; options: explore()'s.  queries: what must not happen, and what has to."""
+    """Explore, and tell; options: explore()'s, with what must not happen and what has to, as texts, for properties."""
     from procession.explorer import Diverged
     from procession.explorer import explore as search
     from procession.explorer.queries import query

@@ -4,6 +4,7 @@ import re
 
 from tests.fs.programs import errno_of, run
 
+from procession import Machine
 from procession.fs.proc import loadavg, uptime
 
 
@@ -15,6 +16,36 @@ def test_loadavg_format():
 def test_uptime_format():
     """Seconds and hundredths."""
     assert uptime.format_uptime(3_021_999_999, 50_000_000) == b"3.02 0.05\n"
+
+
+def test_made_when_somebody_looks():
+    """Most programs do not; the numbers are the same whoever looks, and whatever is asked first."""
+    seen = []
+
+    async def nobody(sys):
+        await sys.stat("/")
+
+    async def by_name(sys):
+        seen.append((await sys.stat("/proc/version")).st_ino)
+        seen.append((await sys.stat("/proc")).st_nlink)
+
+    async def by_links(sys):
+        seen.append((await sys.stat("/proc")).st_nlink)
+        seen.append((await sys.stat("/proc/version")).st_ino)
+
+    async def by_list(sys):
+        names = await sys.listdir("/proc")
+        seen.append((await sys.stat("/proc/version")).st_ino)
+        assert {"version", "sys", "self", "1"} <= {*names}
+
+    for main, made in ((nobody, False), (by_name, True), (by_links, True), (by_list, True)):
+        machine = Machine()
+        machine.run(main)
+        (sb,) = machine.kernel.vfs.proc_sbs
+        assert bool(sb.s_root.d_inode.entries) is made
+    ino, links, *others = seen
+    assert others == [links, ino, ino]
+    assert links == 8
 
 
 def test_global_files():
