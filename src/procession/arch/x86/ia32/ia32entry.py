@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.x86 import arguments, seccomp
-from procession.arch.x86.ia32 import sys_ia32
+from procession.arch.x86.ia32 import ipc32, sys_ia32
 from procession.fs import compat as fs_compat
 from procession.hw.costs import TRAP_NS
 from procession.include.asm.processor import SyscallStack
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ("IA32_NR_SYSCALLS", "IA32_SYSCALL_VECTOR", "ia32_syscall")
 
 IA32_SYSCALL_VECTOR: Final = 0x80
-DECLARED_IN: Final = (sys_ia32, fs_compat, compat, compat_mq, futex_robust, net_compat, uid16)
+DECLARED_IN: Final = (ipc32, sys_ia32, fs_compat, compat, compat_mq, futex_robust, net_compat, uid16)
 
 # ia32_sys_call_table: the functions in the order of their numbers. "-" is quiet_ni_syscall.
 _TABLE: Final = """
