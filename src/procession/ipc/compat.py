@@ -9,13 +9,13 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.ipc import IPC64_PERM, IPC_INFO, IPC_RMID, IPC_SET, IPC_STAT
+from procession.include.linux.ipc import IPC64_PERM, IPC_64, IPC_INFO, IPC_RMID, IPC_SET, IPC_STAT
 from procession.include.linux.limits import INT_MAX
 from procession.include.linux.msg import MSG_INFO, MSG_STAT
 from procession.include.linux.sem import GETALL, GETNCNT, GETPID, GETVAL, GETZCNT, SEM_INFO, SEM_STAT, SETALL, SETVAL
 from procession.include.linux.shm import SHM_INFO, SHM_INFO_STRUCT, SHM_LOCK, SHM_STAT, SHM_UNLOCK, SHMINFO64
 from procession.ipc import msg, sem, shm
-from procession.kernel import uid16
+from procession.kernel import user
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ __all__ = (
     "compat_sys_shmctl",
 )
 
-_IPC_64: Final = 0x100
 _TEXT_AT: Final = 4  # in a struct compat_msgbuf, behind mtype
 _KLUDGE: Final = struct.Struct("<Ii")  # where the message goes, and of which type it is
 _TIMESPEC: Final = struct.Struct("<ii")
@@ -67,7 +66,7 @@ def _put_perm(current: Task, ptr: UserPtr, perm: bytes, *, old: bool) -> None:
     """Store a struct ipc64_perm in one of the two forms; raises EFAULT."""
     key, *ids, mode, seq = IPC64_PERM.unpack_from(perm)
     if old:
-        ids = [uid16.high2low(current.kernel, id, name) for id, name in zip(ids, _OVERFLOW, strict=True)]
+        ids = [user.high2low(current.kernel, id, name) for id, name in zip(ids, _OVERFLOW, strict=True)]
     _put(current, ptr, _OLD_PERM if old else _PERM, (key, *ids, mode, seq))
 
 
@@ -94,7 +93,7 @@ def compat_sys_semctl(current: Task, semid: int, semnum: int, cmd: int, uptr: Us
     if not uptr:
         raise LinuxError(Errno.EINVAL, "no argument")
     arg: UserPtr = uaccess.get_user(current, uptr, 4)
-    old, cmd = not cmd & _IPC_64, cmd & ~_IPC_64
+    old, cmd = not cmd & IPC_64, cmd & ~IPC_64
     if cmd in _SEM_AS_IT_IS:
         return sem.sys_semctl(current, semid, semnum, cmd, arg)
     if cmd == IPC_SET:
@@ -135,7 +134,7 @@ async def compat_sys_msgrcv(
 
 def compat_sys_msgctl(current: Task, msqid: int, cmd: int, uptr: UserPtr) -> int:
     """Do msgctl(2); raises what it does."""
-    old, cmd = not cmd & _IPC_64, cmd & ~_IPC_64
+    old, cmd = not cmd & IPC_64, cmd & ~IPC_64
     if cmd in (IPC_INFO, IPC_RMID, MSG_INFO):
         return msg.sys_msgctl(current, msqid, cmd, uptr)
     fields = _OLD_MSQID if old else _MSQID
@@ -167,7 +166,7 @@ def compat_sys_shmat(current: Task, shmid: int, shmflg: int, third: UserPtr, ver
 
 def compat_sys_shmctl(current: Task, shmid: int, cmd: int, uptr: UserPtr) -> int:
     """Do shmctl(2); raises what it does."""
-    old, cmd = not cmd & _IPC_64, cmd & ~_IPC_64
+    old, cmd = not cmd & IPC_64, cmd & ~IPC_64
     if cmd in (IPC_RMID, SHM_LOCK, SHM_UNLOCK):
         return shm.sys_shmctl(current, shmid, cmd, uptr)
     if cmd == IPC_SET:

@@ -139,7 +139,7 @@ class Entry:
         if self.stopped:
             return  # in the rest of a block that has ended already, see port_io
         if self.thread.ia32:
-            self.no_syscall()
+            ia32entry.no_syscall(self)
             return
         try:
             cpu = self.cpu
@@ -199,16 +199,10 @@ class Entry:
         except BaseException as bug:  # noqa: BLE001 -- comes out of run()
             self.fail(bug)
 
-    def no_syscall(self) -> None:
-        """Answer SYSCALL where it is illegal, in code of 32 bits."""
-        try:
-            self.charge(self.spent())
-            self.thread.orig_ax = -1
-            self.trap(X86_TRAP_UD, 0)
-            self.q[self.rip_q] = self.q[self.rip_q] - 2 & ULONG_MAX  # the engine goes on behind the instruction there
-            self.halt()
-        except BaseException as bug:  # noqa: BLE001 -- comes out of run()
-            self.fail(bug)
+    def sysenter(self) -> None:
+        """Answer the SYSENTER instruction."""
+        if not self.stopped:
+            ia32entry.sysenter(self)
 
     def interrupt(self, engine: int, vector: int) -> None:
         """Handle the exception the engine stands at."""
