@@ -5,11 +5,11 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.arch.x86 import ptrace
+from procession.arch.x86 import ptrace, segment
 from procession.arch.x86 import signal as x86_signal
 from procession.arch.x86.ia32 import sys_ia32, vdso32
 from procession.hw.costs import SIGRETURN_NS
-from procession.hw.unicorn_cpu import USER32_CS, USER_CS, USER_DS
+from procession.hw.unicorn_cpu import USER32_CS, USER_DS
 from procession.include.asm.processor_flags import X86_EFLAGS_DF, X86_EFLAGS_TF
 from procession.include.asm.ptrace import AX, BP, BX, CX, DI, DX, SI, SP
 from procession.include.linux.errno import Errno, LinuxError
@@ -146,7 +146,8 @@ def _enter(current: Task, thread: X86Thread, ka: KSigaction, frame: int, argumen
     q[SP] = frame
     q[thread.layout.rip_q] = ka.handler & UINT_MAX
     q[AX], q[DX], q[CX] = arguments
-    thread.ds = thread.es = USER_DS
+    for data in (0, 3):  # es, ds
+        segment.load_data(current, thread, data, USER_DS)
     thread.set_cs(USER32_CS)
     if thread.flags & (X86_EFLAGS_DF | X86_EFLAGS_TF):
         thread.flags &= ~(X86_EFLAGS_DF | X86_EFLAGS_TF)
@@ -225,17 +226,22 @@ def restore_sigcontext(current: Task, thread: X86Thread, address: int) -> int:
     thread.orig_ax = -1
     ptrace.forget_bases(thread)
     # Selectors of the kernel are none for the user: their lowest bits are set.
-    thread.gsindex, thread.fsindex, thread.ds, thread.es = [selector & 0xFFFF | 3 for selector in (gs, fs, ds, es)]
-    ptrace.load_segments(thread)
+    for number, selector, present in (
+        (5, gs, thread.gsindex),
+        (4, fs, thread.fsindex),
+        (3, ds, thread.ds),
+        (0, es, thread.es),
+    ):
+        if selector & 0xFFFF | 3 != present:
+            segment.load_data(current, thread, number, selector & 0xFFFF | 3)
+    segment.load_cs_again(thread)
     if fpstate:
         _restore_i387(current, thread, fpstate)
     else:
         x86_signal.init_fpu(current, thread)
     code = cs & 0xFFFF | 3
-    if code not in (USER32_CS, USER_CS) or ss & 0xFFFF | 3 != USER_DS:
+    if ss & 0xFFFF | 3 != USER_DS or not segment.load_cs(current, thread, code):
         x86_signal.bad_iret(current, thread)
-    elif code != thread.cs:
-        thread.set_cs(code)
     return int(ax)
 
 

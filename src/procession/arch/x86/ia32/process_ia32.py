@@ -105,7 +105,7 @@ class Ia32Thread(X86Thread):
 
 def _set_tls(current: Task, child: X86Thread) -> None:
     tls.do_set_thread_area(current, child, -1, child.q[SI] & UINT_MAX)
-    ptrace.load_segments(child)  # as a switch to it does: its selectors are the parent's
+    ptrace.load_segments(current, child)  # as a switch to it does: its selectors are the parent's
 
 
 def syscall32_setup_pages(current: Task) -> None:
