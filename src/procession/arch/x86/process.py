@@ -264,6 +264,7 @@ class X86Thread:
     def copy_into(self, child: X86Thread, usp: UserPtr) -> None:
         """Give a child what it has beside the registers, and its stack pointer unless that is 0."""
         child.tsc_sigsegv = self.tsc_sigsegv
+        child.trap_no, child.error_code, child.cr2 = self.trap_no, self.error_code, self.cr2
         child.sysret = self.sysret
         child.fs, child.gs = self.fs, self.gs
         child.fpu_control = self.fpu_control
@@ -427,6 +428,7 @@ def begin(current: Task, thread: X86Thread, ip: int, sp: int) -> None:
         thread.io_bitmap = old.io_bitmap
         thread.forced_tf = old.forced_tf
         thread.tsc_sigsegv = old.tsc_sigsegv
+        thread.trap_no, thread.error_code, thread.cr2 = old.trap_no, old.error_code, old.cr2
     current.thread = thread
 
 
