@@ -25,7 +25,7 @@ COMPILER = (
 )
 BATCH = 20                      # walks of a machine
 STEPS = 80
-SELDOM = 31                     # traps between two looks
+SELDOM = 499                    # traps between two looks
 SEEDS = 1 << 31
 
 

@@ -73,7 +73,7 @@ static const struct row rows[] = {
   {"CONT", 7, 0, 0, 0}, {"CONT 10", 7, 0, 0, 10}, {"CONT 64", 7, 0, 0, 64}, {"CONT 65", 7, 0, 0, 65}, {"CONT -1", 7, 0, 0, -1ul}, {"SYSCALL", 24, 0, 0, 0}, {"SYSCALL 65", 24, 0, 0, 65}, {"SYSEMU", 31, 0, 0, 0}, {"SYSEMU_SINGLESTEP", 32, 0, 0, 0}, {"SINGLESTEP", 9, 0, 0, 0}, {"SINGLESTEP 99", 9, 0, 0, 99}, {"SINGLEBLOCK", 33, 0, 0, 0},
   {"KILL", 8, 0, 0, 0}, {"DETACH", 17, 0, 0, 0}, {"DETACH 65", 17, 0, 0, 65}, {"DETACH 9", 17, 0, 0, 9}, {"SETOPTIONS", 0x4200, 0, 0, 0x7f}, {"SETOPTIONS unknown", 0x4200, 0, 0, 0x80}, {"OLDSETOPTIONS", 21, 0, 0, 1}, {"GETEVENTMSG", 0x4201, 0, 'r', 0}, {"GETEVENTMSG bad", 0x4201, 0, 'b', 0},
   {"GETSIGINFO", 0x4202, 0, 'r', 0}, {"GETSIGINFO bad", 0x4202, 0, 'b', 0}, {"SETSIGINFO", 0x4203, 0, 'r', 0}, {"SETSIGINFO bad", 0x4203, 0, 'b', 0},
-  {"GETREGSET", 0x4204, 1, 'i', 0}, {"GETREGSET of half a word", 0x4204, 1, 'i', 12}, {"GETREGSET unknown", 0x4204, 99, 'i', 0}, {"GETREGSET bad", 0x4204, 1, 'b', 0}, {"GETREGSET TLS", 0x4204, 0x200, 'i', 0}, {"GETREGSET IOPERM", 0x4204, 0x201, 'i', 0}, {"GETREGSET FP", 0x4204, 2, 'i', 0}, {"SETREGSET nothing", 0x4205, 1, 'i', 1}, {"SETREGSET unknown", 0x4205, 99, 'i', 0},
+  {"GETREGSET", 0x4204, 1, 'i', 0}, {"GETREGSET of half a word", 0x4204, 1, 'i', 12}, {"GETREGSET unknown", 0x4204, 99, 'i', 0}, {"GETREGSET bad", 0x4204, 1, 'b', 0}, {"GETREGSET TLS", 0x4204, 0x200, 'i', 0}, {"GETREGSET IOPERM", 0x4204, 0x201, 'i', 0}, {"GETREGSET FP", 0x4204, 2, 'i', 0}, {"SETREGSET nothing", 0x4205, 1, 'i', 1}, {"GETREGSET to the kernel", 0x4204, 1, 'i', 3}, {"SETREGSET from the kernel", 0x4205, 1, 'i', 3}, {"SETREGSET from nowhere", 0x4205, 1, 'i', 4}, {"SETREGSET unknown", 0x4205, 99, 'i', 0},
   {"INTERRUPT", 0x4207, 0, 0, 0}, {"LISTEN", 0x4208, 0, 0, 0}, {"unknown", 0x1234, 0, 0, 0}, {"unknown 10", 10, 0, 0, 0}, {"negative", -1, 0, 0, 0},
 };
 
@@ -81,6 +81,7 @@ static void ask(const struct row *r, int state, char *out, size_t size) {
   pid_t pid = make(state);
   unsigned long addr = r->addr, data = r->data;
   iov.iov_base = room, iov.iov_len = r->data == 12 ? 12 : r->data == 1 ? 0 : sizeof room;
+  if (r->kind == 'i' && (data == 3 || data == 4)) iov.iov_base = (void *)(data == 3 ? 0xffff800000000000 : 8);
   if (addr == 1 && (r->request == 2 || r->request == 5 || r->request == 30)) addr = page;
   if (r->kind == 'r') data = (unsigned long)room;
   if (r->kind == 'b') data = 8;
