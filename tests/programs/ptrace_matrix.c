@@ -96,7 +96,9 @@ static void ask(const struct row *r, int state, char *out, size_t size) {
   else
     for (;;) {
       int status;
-      if (waitpid(pid, &status, __WALL) == -1 || WIFEXITED(status) || WIFSIGNALED(status)) break;
+      pid_t got = waitpid(pid, &status, __WALL);
+      if (state == ZOMBIE && (got != pid || status != 5 << 8)) say("the end of a zombie after %s: %s", r->name, got == pid ? wait_str(status) : "gone");
+      if (got == -1 || WIFEXITED(status) || WIFSIGNALED(status)) break;
       trace(PTRACE_CONT, pid, 0, 0);
     }
   while (waitpid(-1, NULL, WNOHANG | __WALL) > 0) continue;
