@@ -103,8 +103,48 @@ static void runs_until_the_tracer_ends(void) {
   must(kill(pid, SIGKILL)), next_stop("kill", pid);
 }
 
+/* A continuation is told to the tracer, too, where that is not the parent's process. */
+static void told_of_a_continuation(void) {
+  pid_t middle, pid = start(sleep_for_ever);
+  wait_asleep(pid);
+  CHILD(middle) {
+    must(trace(PTRACE_ATTACH, pid, 0, 0)), pass_stop(pid, SIGSTOP), cont(pid, SIGSTOP), pass_stop(pid, SIGSTOP), cont(pid, 0);
+    sleep_ms(5);
+    sigset_t set;
+    sigemptyset(&set), sigaddset(&set, SIGCHLD), sigprocmask(SIG_BLOCK, &set, NULL);
+    struct timespec none = {0, 0};
+    siginfo_t info;
+    while (sigtimedwait(&set, &info, &none) > 0) continue;
+    must(kill(pid, SIGCONT)), sleep_ms(5);
+    int r = sigtimedwait(&set, &info, &none);
+    say("the tracer hears: %s code %d status %d of it %d", r > 0 ? signame(r) : "nothing", info.si_code, info.si_status, info.si_pid == pid);
+    _exit(0);
+  }
+  say("the tracer: %s", reap(middle));
+  must(kill(pid, SIGKILL)), next_stop("kill", pid);
+}
+
+/* One that cuts a stop short, which some thread has yet to join, is told as that stop. */
+static void cut_short(void) {
+  pid_t pid = start(two);
+  sleep_ms(5);
+  pid_t tid = shared[0];
+  must(trace(PTRACE_ATTACH, tid, 0, 0)), pass_stop(tid, SIGSTOP);
+  must(kill(pid, SIGSTOP)), show_letters("stopping", pid);
+  sigset_t set;
+  sigemptyset(&set), sigaddset(&set, SIGCHLD), sigprocmask(SIG_BLOCK, &set, NULL);
+  struct timespec none = {0, 0};
+  siginfo_t info;
+  while (sigtimedwait(&set, &info, &none) > 0) continue;
+  must(kill(pid, SIGCONT)), sleep_ms(5);
+  int r = sigtimedwait(&set, &info, &none);
+  say("told: %s code %d status %d of it %d", r > 0 ? signame(r) : "nothing", info.si_code, info.si_status, info.si_pid == pid);
+  no_news("to wait for", pid), show_letters("then", pid);
+  must(kill(pid, SIGKILL)), must(trace(PTRACE_DETACH, tid, 0, 0) ? 0 : 0), next_stop("kill", pid);
+}
+
 int main(void) {
   shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  others_have_yet_to_join(), made_after_it_began(), leaves_nothing(), runs_until_the_tracer_ends();
+  others_have_yet_to_join(), made_after_it_began(), leaves_nothing(), runs_until_the_tracer_ends(), told_of_a_continuation(), cut_short();
   return 0;
 }
