@@ -140,7 +140,7 @@ static void cut_short(void) {
   int r = sigtimedwait(&set, &info, &none);
   say("told: %s code %d status %d of it %d", r > 0 ? signame(r) : "nothing", info.si_code, info.si_status, info.si_pid == pid);
   no_news("to wait for", pid), show_letters("then", pid);
-  must(kill(pid, SIGKILL)), must(trace(PTRACE_DETACH, tid, 0, 0) ? 0 : 0), next_stop("kill", pid);
+  must(trace(PTRACE_DETACH, tid, 0, 0)), must(kill(pid, SIGKILL)), next_stop("kill", pid);
 }
 
 int main(void) {
