@@ -1,6 +1,7 @@
 """Random walks of a tracer, by tests/programs/ptrace_walk.c: all structures are held against each other on the way.
 
-What the walks say is no matter here: the recorded ones are a test of their own. `python -m fuzz.walks FIRST COUNT` tells.
+What the walks say is no matter here: the recorded ones are a test of their own.
+`python -m fuzz.walks FIRST COUNT` tells it.
 """
 
 from __future__ import annotations
