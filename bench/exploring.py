@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from procession.explorer import explore
-from procession.explorer.bounded import Bounded
 from procession.explorer.dpor import dpor
 from procession.explorer.heap import collecting_at_once
 from procession.explorer.steps import trace_class

@@ -20,7 +20,7 @@ import traceback
 from rich.console import Console
 from rich.table import Table
 
-from fuzz import cpython, explored, faults, hostile, orders, programs, repeat, seeds, terminals
+from fuzz import cpython, explored, faults, hostile, orders, programs, repeat, seeds, terminals, walks
 from fuzz.tried import Tried
 
 __all__ = ("KINDS", "main")
@@ -36,6 +36,7 @@ KINDS: dict[str, tuple[Callable[[int, int], Tried], int]] = {
     "frames": (partial(hostile.run, "frames"), 50_000),
     "pages": (partial(hostile.run, "pages"), 5_000),
     "tracers": (partial(hostile.run, "tracers"), 50_000),
+    "walks": (walks.run, 2_000),
     "repeat": (repeat.run, 200),
     "seeds": (seeds.run, 2_000),
     "explored": (explored.run, 23),

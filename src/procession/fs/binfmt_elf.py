@@ -104,10 +104,21 @@ class ElfClass:
     ehdr, phdr: the headers as they lie in the file; in_order: where the fields of Phdr are in the latter.
     machines: of e_machine.  task_size: where addresses end, for current's personality.  dyn_base: where what can lie
     anywhere is put.  tables: how the stack is filled.  start_thread: who makes current begin at an address.
-    format: how the kernel knows them.
+    format: how the kernel knows them.  setup_additional_pages: who gives them a vdso.
     """
 
-    __slots__ = ("dyn_base", "ehdr", "format", "in_order", "machines", "phdr", "start_thread", "tables", "task_size")
+    __slots__ = (
+        "dyn_base",
+        "ehdr",
+        "format",
+        "in_order",
+        "machines",
+        "phdr",
+        "setup_additional_pages",
+        "start_thread",
+        "tables",
+        "task_size",
+    )
 
     def __init__(
         self,
@@ -120,6 +131,7 @@ class ElfClass:
         tables: binfmt_elf_tables.Tables,
         start_thread: Callable[[Task, int, int], None],
         format: LinuxBinfmt,
+        setup_additional_pages: Callable[[Task], None] | None = None,
     ) -> None:
         self.ehdr = ehdr
         self.phdr = phdr
@@ -130,6 +142,7 @@ class ElfClass:
         self.tables = tables
         self.start_thread = start_thread
         self.format = format
+        self.setup_additional_pages = setup_additional_pages
 
     def phdrs(self, data: bytes) -> list[Phdr]:
         """Return the headers that data holds."""
@@ -259,6 +272,8 @@ async def _load(
         raise _SigsegvSent(Errno.EINVAL, "the entry point is not a user address")
 
     fs_exec.set_binfmt(current, elf.format)
+    if elf.setup_additional_pages is not None:
+        elf.setup_additional_pages(current)
     exec_cred.install_exec_creds(current, bprm)
     current.flags &= ~PF_FORKNOEXEC
     phdr = image.load_addr + ehdr.e_phoff & ULONG_MAX

@@ -6,6 +6,7 @@ from array import array
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from procession.arch.x86.ia32.vdso32 import VSYSCALL
 from procession.include.linux.bug import bug_on
 from procession.include.linux.mm_types import PAGE_SIZE
 from procession.lib import string
@@ -36,6 +37,8 @@ AT_CLKTCK: Final = 17
 AT_SECURE: Final = 23
 AT_RANDOM: Final = 25
 AT_EXECFN: Final = 31
+AT_SYSINFO: Final = 32
+AT_SYSINFO_EHDR: Final = 33
 
 # CPUID 1 EDX of the modelled CPU: FPU to SSE2.
 ELF_HWCAP: Final = 0x178BFBFF
@@ -62,9 +65,12 @@ def create_elf_tables(
     cred = current.cred
     platform = (bprm.p & ~15) - len(tables.platform)
     random = platform - 16
+    # ARCH_DLINFO_IA32: only programs of 32 bits have a vdso.
+    dlinfo = (AT_SYSINFO, mm.vdso + VSYSCALL, AT_SYSINFO_EHDR, mm.vdso) if mm.vdso else ()
     auxv = array(
         tables.typecode,
         (
+            *dlinfo,
             AT_HWCAP,
             ELF_HWCAP,
             AT_PAGESZ,

@@ -14,7 +14,7 @@ from procession.include.linux.fcntl import AT_FDCWD, F_GETLK, F_SETLK, F_SETLKW
 from procession.include.linux.limits import UINT_MAX
 from procession.include.linux.syscalls import compat_syscall
 from procession.include.linux.types import DirFd, Fd, Int, ModeT, Path, UInt, UserPtr
-from procession.kernel import compat, uid16
+from procession.kernel import compat, user
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def cp_compat_stat(current: Task, native: uaccess.KernelBuffer, ubuf: UserPtr) -
     if max(dev, rdev) > 0xFFFF or ino > UINT_MAX or nlink > 0xFFFF or size > _COMPAT_OFF_T_MAX:
         raise LinuxError(Errno.EOVERFLOW, "struct stat of 32 bits")
     k = current.kernel
-    uid, gid = uid16.high2low(k, uid), uid16.high2low(k, gid, "overflowgid")
+    uid, gid = user.high2low(k, uid), user.high2low(k, gid, "overflowgid")
     times = [word & UINT_MAX for word in times]
     data = _COMPAT_STAT.pack(dev, ino, mode, nlink, uid, gid, rdev, size, blksize, blocks & UINT_MAX, *times)
     uaccess.copy_to_user(current, ubuf, data)

@@ -50,6 +50,7 @@ ELF32: Final = binfmt_elf.ElfClass(
     binfmt_elf_tables.Tables("I", 4, 32, b"i686\0"),
     process_ia32.start_thread_ia32,
     LinuxBinfmt("elf32", load_compat_elf_binary, binfmt_elf_core.compat_elf_core_dump),
+    process_ia32.syscall32_setup_pages,
 )
 
 

@@ -104,6 +104,21 @@ def sys_getdents64(current: Task, fd: Fd, dirent: Dirents64, count: UInt) -> int
 
 
 @compat_syscall
+def compat_sys_old_readdir(current: Task, fd: Fd, dirent: UserPtr, count: UInt) -> int:
+    """Store one entry, whatever count says; returns 1, or 0 behind the last (readdir(2)); raises EBADF, EFAULT."""
+    file = fs_file.fget_light(current, fd)
+    entries = vfs_readdir(current, file)
+    pos = file.f_pos
+    if pos >= len(entries):
+        return 0
+    name, ino, _ = entries[pos]
+    raw = string.to_bytes(name)
+    file.f_pos = pos + 1
+    uaccess.copy_to_user(current, dirent, _COMPAT_HEAD.pack(ino, pos, len(raw)) + raw + b"\0")
+    return 1
+
+
+@compat_syscall
 def compat_sys_getdents(current: Task, fd: Fd, dirent: UserPtr, count: UInt) -> int:
     """getdents(2), with numbers of 32 bits (fs/compat.c)."""
     return getdents(current, fd, dirent, count, is64=False, head=_COMPAT_HEAD, align=4)

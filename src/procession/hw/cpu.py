@@ -53,6 +53,10 @@ class Hooks(Protocol):
         """A SYSCALL instruction, at state.rip; what follows it runs next."""
         ...
 
+    def sysenter(self) -> None:
+        """A SYSENTER instruction; what is two bytes behind state.rip runs next."""
+        ...
+
     def interrupt(self, engine: int, vector: int) -> None:
         """An exception, or INT n, in which case state.rip is already behind it."""
         ...

@@ -102,6 +102,9 @@ class _NoHooks:
     def syscall(self) -> None:
         self.cpu.stop()
 
+    def sysenter(self) -> None:
+        self.cpu.stop()
+
     def interrupt(self, engine: int, vector: int) -> None:
         self.cpu.stop()
 
@@ -404,6 +407,7 @@ class UnicornCpu:
     def _hook(self, hooks: Hooks) -> None:
         instruction = unicorn_const.UC_HOOK_INSN
         self._add_hook(instruction, x86_const.UC_X86_INS_SYSCALL, engine.INSTRUCTION, hooks.syscall)
+        self._add_hook(instruction, x86_const.UC_X86_INS_SYSENTER, engine.INSTRUCTION, hooks.sysenter)
         self._add_hook(unicorn_const.UC_HOOK_INTR, 0, engine.INTERRUPT, hooks.interrupt)
         invalid = partial(hooks.interrupt, 0, X86_TRAP_UD)
         self._add_hook(unicorn_const.UC_HOOK_INSN_INVALID, 0, engine.INVALID, invalid)

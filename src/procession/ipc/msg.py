@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
+    "do_msgrcv",
+    "do_msgsnd",
     "msg_init",
     "recompute_msgmni",
     "sys_msgctl",
@@ -65,8 +67,8 @@ SEARCH_EQUAL: Final = 2
 SEARCH_NOTEQUAL: Final = 3
 SEARCH_LESSEQUAL: Final = 4
 
-_MSQID_DS: Final = struct.Struct("<qqqQQQii16x")  # stime, rtime, ctime, cbytes, qnum, qbytes, lspid, lrpid
-_MSQID_DS_SIZE: Final = 120
+MSQID_DS: Final = struct.Struct("<qqqQQQii16x")  # stime, rtime, ctime, cbytes, qnum, qbytes, lspid, lrpid
+MSQID_DS_SIZE: Final = 120
 _QBYTES: Final = struct.Struct("<Q")
 _QBYTES_AT: Final = 88
 
@@ -155,13 +157,18 @@ async def sys_msgsnd(current: Task, msqid: Int, msgp: MsgbufIn, msgsz: Length, m
     Raises EFAULT, EINVAL, ENOMEM, EIDRM, EACCES, EAGAIN, ERESTARTNOHAND.
     """
     mtype = uaccess.get_user(current, msgp, MTYPE_SIZE, signed=True)
+    return await do_msgsnd(current, msqid, mtype, msgp, MTYPE_SIZE, msgsz, msgflg)
+
+
+async def do_msgsnd(current: Task, msqid: int, mtype: int, msgp: UserPtr, text_at: int, msgsz: int, msgflg: int) -> int:
+    """Send a message, whose text lies at msgp + text_at."""
     ns = util.ipcns(current)
     if msgsz & ULONG_MAX > ns.msg_ctlmax & ULONG_MAX or msgsz < 0 or msqid < 0:
         raise LinuxError(Errno.EINVAL, "kernel.msgmax")
     if mtype < 1:
         raise LinuxError(Errno.EINVAL, "the type of a message is positive")
     k = current.kernel
-    msg = msgutil.load_msg(current, msgp, msgsz, MTYPE_SIZE)
+    msg = msgutil.load_msg(current, msgp, msgsz, text_at)
     msg.m_type = mtype
     try:
         msq = msg_obtain_check(ns.ids[IPC_MSG_IDS], msqid)
@@ -245,6 +252,13 @@ async def sys_msgrcv(
 
     Raises EINVAL, EIDRM, EACCES, E2BIG, ENOMSG, ERESTARTNOHAND; EFAULT, and the message is lost.
     """
+    return await do_msgrcv(current, msqid, msgp, MTYPE_SIZE, msgsz, msgtyp, msgflg)
+
+
+async def do_msgrcv(
+    current: Task, msqid: int, msgp: UserPtr, text_at: int, msgsz: int, msgtyp: int, msgflg: int
+) -> int:
+    """Take a message off a queue: its text goes to msgp + text_at, its type before that."""
     if msqid < 0 or msgsz < 0:
         raise LinuxError(Errno.EINVAL, "msgrcv")
     ns = util.ipcns(current)
@@ -260,10 +274,10 @@ async def sys_msgrcv(
     msg = await _wait_for_msg(current, ns, msq, MsgReceiver(current, mode, msgtyp, maxsize), msgflg)
     length = min(msgsz, len(msg.text))
     try:
-        msgutil.store_msg(current, msgp, msg, length, MTYPE_SIZE)
+        msgutil.store_msg(current, msgp, msg, length, text_at)
     finally:
         msgutil.free_msg(current.kernel, msg)
-    uaccess.put_user(current, msgp, msg.m_type, MTYPE_SIZE)
+    uaccess.put_user(current, msgp, msg.m_type, text_at)
     return length
 
 
@@ -349,7 +363,7 @@ def sys_msgctl(current: Task, msqid: Int, cmd: MsgctlCmdArg, buf: MsqidPtr) -> i
     assert isinstance(msq, MsgQueue)
     with msq.lock:
         util.ipcperms(current, ns, msq, S_IRUGO)
-        tbuf = msq.pack() + _MSQID_DS.pack(
+        tbuf = msq.pack() + MSQID_DS.pack(
             msq.q_stime, msq.q_rtime, msq.q_ctime, msq.q_cbytes, msq.q_qnum, msq.q_qbytes, msq.q_lspid, msq.q_lrpid
         )
     uaccess.copy_to_user(current, buf, tbuf)
@@ -358,7 +372,7 @@ def sys_msgctl(current: Task, msqid: Int, cmd: MsgctlCmdArg, buf: MsqidPtr) -> i
 
 def msgctl_down(current: Task, ns: IpcNamespace, msqid: int, cmd: int, buf: UserPtr) -> int:
     """Remove a queue, or change its size, owner and mode; raises EFAULT, EINVAL, EIDRM, EPERM."""
-    ds = uaccess.copy_from_user(current, buf, _MSQID_DS_SIZE) if cmd == IPC_SET else b""
+    ds = uaccess.copy_from_user(current, buf, MSQID_DS_SIZE) if cmd == IPC_SET else b""
     ids = ns.ids[IPC_MSG_IDS]
     k = current.kernel
     with ids.rw_mutex.write():

@@ -69,8 +69,8 @@ _EINTR: Final = -int(Errno.EINTR)
 _EIDRM: Final = -int(Errno.EIDRM)
 _EAGAIN: Final = -int(Errno.EAGAIN)
 _ERANGE: Final = -int(Errno.ERANGE)
-_SEMID_DS: Final = struct.Struct("<q8xq8xQ16x")  # otime, ctime, nsems, behind the permissions
-_SEMID_DS_SIZE: Final = 104
+SEMID_DS: Final = struct.Struct("<q8xq8xQ16x")  # otime, ctime, nsems, behind the permissions
+SEMID_DS_SIZE: Final = 104
 _GET: Final = (GETALL, GETVAL, GETPID, GETNCNT, GETZCNT)
 _SET: Final = (SETVAL, SETALL)
 
@@ -397,7 +397,7 @@ def semctl_nolock(current: Task, ns: IpcNamespace, semid: int, cmd: int, buf: Us
     sma = sem_obtain(ids, semid) if cmd == SEM_STAT else sem_obtain_check(ids, semid)
     with sma.lock:
         util.ipcperms(current, ns, sma, S_IRUGO)
-        tbuf = sma.pack() + _SEMID_DS.pack(sma.sem_otime, sma.sem_ctime, sma.sem_nsems)
+        tbuf = sma.pack() + SEMID_DS.pack(sma.sem_otime, sma.sem_ctime, sma.sem_nsems)
     uaccess.copy_to_user(current, buf, tbuf)
     return sma.id if cmd == SEM_STAT else 0
 
@@ -476,7 +476,7 @@ def _setall(current: Task, sma: SemArray, array: UserPtr) -> None:
 
 def semctl_down(current: Task, ns: IpcNamespace, semid: int, cmd: int, buf: UserPtr) -> int:
     """Remove a set, or change whose it is and who may use it; raises EFAULT, EINVAL, EIDRM, EPERM."""
-    perm = uaccess.copy_from_user(current, buf, _SEMID_DS_SIZE) if cmd == IPC_SET else b""
+    perm = uaccess.copy_from_user(current, buf, SEMID_DS_SIZE) if cmd == IPC_SET else b""
     ids = ns.ids[IPC_SEM_IDS]
     with ids.rw_mutex.write():
         sma = util.ipcctl_pre_down(current, ns, ids, semid)

@@ -80,8 +80,8 @@ __all__ = (
     "sysvipc_shm_proc_show",
 )
 
-_SHMID_DS: Final = struct.Struct("<Qqqqii Q16x")  # segsz, atime, dtime, ctime, cpid, lpid, nattch
-_SHMID_DS_SIZE: Final = 112
+SHMID_DS: Final = struct.Struct("<QqqqiiQ16x")  # segsz, atime, dtime, ctime, cpid, lpid, nattch
+SHMID_DS_SIZE: Final = 112
 _STACK_GAP: Final = 5 * PAGE_SIZE  # below the stack's start, so that it can grow
 _HUGETLB_SHM_GROUP: Final = 0  # /proc/sys/vm/hugetlb_shm_group, which is not there
 
@@ -429,7 +429,7 @@ def _stat(current: Task, ns: IpcNamespace, shmid: int, cmd: int, buf: UserPtr) -
     assert isinstance(shp, ShmidKernel)
     with shp.lock:
         util.ipcperms(current, ns, shp, S_IRUGO)
-        tbuf = shp.pack() + _SHMID_DS.pack(
+        tbuf = shp.pack() + SHMID_DS.pack(
             shp.shm_segsz, shp.shm_atim, shp.shm_dtim, shp.shm_ctim, shp.shm_cprid, shp.shm_lprid, shp.shm_nattch
         )
     uaccess.copy_to_user(current, buf, tbuf)
@@ -465,7 +465,7 @@ def _unlock_segment(k: Kernel, shp: ShmidKernel) -> None:
 
 def shmctl_down(current: Task, ns: IpcNamespace, shmid: int, cmd: int, buf: UserPtr) -> int:
     """Remove a segment, or change whose it is and who may use it; raises EFAULT, EINVAL, EIDRM, EPERM."""
-    perm = uaccess.copy_from_user(current, buf, _SHMID_DS_SIZE) if cmd == IPC_SET else b""
+    perm = uaccess.copy_from_user(current, buf, SHMID_DS_SIZE) if cmd == IPC_SET else b""
     ids = ns.ids[IPC_SHM_IDS]
     with ids.rw_mutex.write():
         shp = util.ipcctl_pre_down(current, ns, ids, shmid)

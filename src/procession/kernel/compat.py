@@ -24,6 +24,7 @@ from procession.kernel import (
     futex,
     hrtimer,
     itimer,
+    ntp,
     posix_timers,
     sched_syscalls,
     siginfo,
@@ -45,6 +46,7 @@ _LONGEST: Final = 1 << 30  # bytes: more than any structure has
 _TIMED_FUTEX: Final = frozenset({FUTEX_WAIT, FUTEX_LOCK_PI, FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI})
 _FUTEX_CMD_MASK: Final = ~(128 | 256)  # without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME
 SIGSET_SIZE: Final = 8
+_TIMEX32: Final = struct.Struct("<I20i44x")
 
 
 class WideWords:
@@ -125,6 +127,17 @@ def compat_sys_stime(current: Task, tptr: UserPtr) -> int:
 def compat_sys_gettimeofday(current: Task, tv: UserPtr, tz: UserPtr) -> int:
     """gettimeofday(2)."""
     return time.sys_gettimeofday(current, wide(current, tv), tz)
+
+
+@compat_syscall
+def compat_sys_adjtimex(current: Task, utp: UserPtr) -> int:
+    """adjtimex(2): each field is of 32 bits; raises what it does, and then, too, stores them."""
+    native = uaccess.KernelBuffer(ntp.TIMEX.pack(*_TIMEX32.unpack(uaccess.copy_from_user(current, utp, _TIMEX32.size))))
+    try:
+        return time.sys_adjtimex(current, native)
+    finally:
+        words = [word & UINT_MAX for word in ntp.TIMEX.unpack(native.data)]
+        uaccess.copy_to_user(current, utp, struct.pack("<21I", *words))
 
 
 @compat_syscall

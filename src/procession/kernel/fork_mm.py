@@ -146,7 +146,7 @@ def dup_mm(current: Task, oldmm: MmStruct) -> MmStruct:
         undo.push((mmput, k, mm))
         mm.dumpable = oldmm.dumpable
         mm.binfmt = oldmm.binfmt
-        mm.ldt = oldmm.ldt
+        mm.ldt, mm.vdso = oldmm.ldt, oldmm.vdso
         mm.task_size, mm.mmap_base = oldmm.task_size, oldmm.mmap_base
         mm.start_code, mm.end_code = oldmm.start_code, oldmm.end_code
         mm.start_data, mm.end_data = oldmm.start_data, oldmm.end_data

@@ -62,7 +62,7 @@ _PPM_SCALE_INV_SHIFT: Final = 19
 _PPM_SCALE_INV: Final = (1 << 51) // _PPM_SCALE + 1
 _MAXFREQ_SCALED: Final = MAXFREQ << NTP_SCALE_SHIFT
 _TOLERANCE: Final = _MAXFREQ_SCALED // _PPM_SCALE
-_TIMEX: Final = struct.Struct("<I4xqqqqi4xqqqqqqqqi4xqqqqqi44x")
+TIMEX: Final = struct.Struct("<I4xqqqqi4xqqqqqqqqi4xqqqqqi44x")
 # What of the structure nobody writes: padding, and what is reserved behind it.
 _HOLES: Final = ((4, 8), (44, 48), (116, 120), (164, TIMEX_SIZE))
 
@@ -74,7 +74,7 @@ class Timex:
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        fields = _TIMEX.unpack(data)
+        fields = TIMEX.unpack(data)
         self.modes, self.offset, self.freq, self.maxerror, self.esterror, self.status, self.constant = fields[:7]
         self.sec, self.usec, self.tick = fields[9:12]
 
@@ -211,7 +211,7 @@ def _result(ntp: NtpState, modes: int, offset: int, now_ns: int, data: bytes) ->
     if not ntp.time_status & STA_NANO:
         fraction = fraction * USEC_PER_SEC // NSEC_PER_SEC
     out = bytearray(
-        _TIMEX.pack(
+        TIMEX.pack(
             modes,
             offset,
             freq,

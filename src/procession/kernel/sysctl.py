@@ -257,6 +257,10 @@ def _put_show_unhandled_signals(k: Kernel, value: int) -> None:
     k.show_unhandled_signals = value
 
 
+def _put_vdso32_enabled(k: Kernel, value: int) -> None:
+    k.x86.vdso32_enabled = value
+
+
 def _put_ratelimit_seconds(k: Kernel, value: int) -> None:
     k.log.ratelimit_seconds = value
 
@@ -457,4 +461,5 @@ def root_table() -> dict[str, Any]:
         "kernel": _kern_table(),
         "debug": {"exception-trace": int_table(lambda k: k.show_unhandled_signals, _put_show_unhandled_signals)},
         "fs": _fs_table(),
+        "abi": {"vsyscall32": int_table(lambda k: k.x86.vdso32_enabled, _put_vdso32_enabled)},
     }

@@ -11,14 +11,13 @@ from procession.include.linux.limits import NGROUPS_MAX
 from procession.include.linux.syscalls import compat_syscall
 from procession.include.linux.types import Fd, Int, Path, UInt, UserPtr
 from procession.kernel import capability, groups, sys_ids, timer
-from procession.kernel.user import DEFAULT_OVERFLOWUID
+from procession.kernel.user import high2low
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
-    from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("high2low",)
+__all__ = ()
 
 _NO_CHANGE_16: Final = 0xFFFF
 _NO_CHANGE: Final = 0xFFFFFFFF
@@ -28,14 +27,6 @@ def _low2high(id: int) -> int:
     """Return a 16-bit number, as which 65535 means -1, as one of 32 bits."""
     id &= 0xFFFF
     return _NO_CHANGE if id == _NO_CHANGE_16 else id
-
-
-def high2low(k: Kernel, id: int, overflow: str = "overflowuid") -> int:
-    """Return what a program sees that knows 16 bits only.
-
-    overflow: the tunable that says what stands for the others: overflowuid or overflowgid.
-    """
-    return k.sysctls.get(overflow, DEFAULT_OVERFLOWUID) if id > 0xFFFF else id
 
 
 @compat_syscall

@@ -19,6 +19,7 @@ __all__ = (
     "free_uid",
     "get_uid",
     "get_user_ns",
+    "high2low",
     "put_user_ns",
     "uid_cache_init",
     "user_ns_map_gid",
@@ -26,6 +27,14 @@ __all__ = (
 )
 
 DEFAULT_OVERFLOWUID: Final = 65534
+
+
+def high2low(k: Kernel, id: int, overflow: str = "overflowuid") -> int:
+    """Return what a program sees that knows 16 bits only.
+
+    overflow: the tunable that says what stands for the others: overflowuid or overflowgid.
+    """
+    return k.sysctls.get(overflow, DEFAULT_OVERFLOWUID) if id > 0xFFFF else id
 
 
 def uid_cache_init(k: Kernel) -> None:

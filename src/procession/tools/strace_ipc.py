@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any, Final
 
-from procession.include.linux.ipc import IPC64_PERM, IPC_INFO, IPC_PRIVATE, IPC_SET, IPC_STAT
+from procession.include.linux.ipc import IPC64_PERM, IPC_64, IPC_INFO, IPC_PRIVATE, IPC_SET, IPC_STAT
 from procession.include.linux.msg import MSG_INFO, MSG_STAT, MSGINFO, MTYPE_SIZE
 from procession.include.linux.sem import SEM_INFO, SEM_STAT, SEMBUF, SEMINFO, SemopFlags
 from procession.include.linux.shm import SHM_INFO, SHM_INFO_STRUCT, SHM_STAT, SHMINFO64
@@ -14,7 +14,6 @@ from procession.tools.strace_structs import LONG, Printer, Shown, array
 
 __all__ = ("IPC_PRINTERS",)
 
-IPC_64: Final = 0x100
 # Commands that came with 4.17: strace knows them.
 _LATER: Final = {("SHM_???", 15): "SHM_STAT_ANY", ("SEM_???", 20): "SEM_STAT_ANY", ("MSG_???", 13): "MSG_STAT_ANY"}
 _MODE: Final = 0o777

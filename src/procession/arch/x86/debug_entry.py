@@ -64,7 +64,7 @@ class DebugEntry(entry.Entry):
         self.arrange(thread.ptrace_bps or [])
         thread.hits = 0
         flags_q = thread.layout.rflags_q
-        self.resumes_at = thread.user_pc() if thread.q[flags_q] & X86_EFLAGS_RF else -1
+        self.resumes_at = thread.linear_pc() if thread.q[flags_q] & X86_EFLAGS_RF else -1
         thread.q[flags_q] &= ~X86_EFLAGS_RF
         stack = super().run(current, thread, budget_ns)
         if thread.hits:
@@ -93,7 +93,7 @@ class DebugEntry(entry.Entry):
         if vector != entry.DEBUG and not self.stopped:
             self.thread.hits = 0
             if vector == X86_TRAP_PF and not self.d[self.error_code_d] & PF_INSTR:
-                self.resumes_at = self.q[self.rip_q]
+                self.resumes_at = self.thread.linear_pc()
         super().interrupt(engine, vector)
 
     # Breakpoints.

@@ -143,7 +143,7 @@ class Entry:
         if self.stopped:
             return  # in the rest of a block that has ended already, see port_io
         if self.thread.ia32:
-            self.no_syscall()
+            ia32entry.no_syscall(self)
             return
         try:
             cpu = self.cpu
@@ -203,16 +203,10 @@ class Entry:
         except BaseException as bug:  # noqa: BLE001 -- comes out of run()
             self.fail(bug)
 
-    def no_syscall(self) -> None:
-        """Answer SYSCALL where it is illegal, in code of 32 bits."""
-        try:
-            self.charge(self.spent())
-            self.thread.orig_ax = -1
-            self.trap(X86_TRAP_UD, 0)
-            self.q[self.rip_q] = self.q[self.rip_q] - 2 & ULONG_MAX  # the engine goes on behind the instruction there
-            self.halt()
-        except BaseException as bug:  # noqa: BLE001 -- comes out of run()
-            self.fail(bug)
+    def sysenter(self) -> None:
+        """Answer the SYSENTER instruction."""
+        if not self.stopped:
+            ia32entry.sysenter(self)
 
     def interrupt(self, engine: int, vector: int) -> None:
         """Handle the exception the engine stands at."""
@@ -229,7 +223,7 @@ class Entry:
             if is_int or vector == DEBUG or (vector == _PAGE_FAULT and error_code & PF_INSTR):
                 self.charge(self.spent())
             else:
-                self.charge(self.spent_until(self.q[self.rip_q]))
+                self.charge(self.spent_until(self.thread.linear_pc()))
             self.thread.orig_ax = -1
             if is_int and vector == IA32_SYSCALL_VECTOR:
                 if self.step is not None:
@@ -263,7 +257,7 @@ class Entry:
         """Answer a debug exception, dr6 being what it came from, beside the breakpoints that were met."""
         current, thread = self.current, self.thread
         by_branch = current.ti_flags & TIF_BLOCKSTEP and not thread.hits
-        if by_branch and not step.branches(current, thread, self.cpu.block_end(), thread.user_pc()):
+        if by_branch and not step.branches(current, thread, self.cpu.block_end(), thread.linear_pc()):
             return  # the engine steps by instruction: a CPU would not have trapped
         dr6 |= thread.hits
         thread.hits = 0
@@ -299,7 +293,7 @@ class Entry:
         vma = mmap.find_vma(mm, address)
         if vma is None or address < vma.vm_start or not vma.vm_flags & VM_EXEC:
             return False
-        ip = self.q[self.rip_q]
+        ip = self.thread.linear_pc()
         fetched = ip, address >> PAGE_SHIFT
         # The second time in a row: it stores into its own page, which took the permission back.
         if fetched != self.fetched and text.allow_exec(self.k, mm, vma, address):
@@ -518,7 +512,7 @@ class Entry:
         """Answer what the engine has stopped before by itself: an illegal instruction."""
         mm = current.mm
         assert mm is not None
-        ip = thread.user_pc()
+        ip = thread.linear_pc()
         if ip not in self.exits:
             # An exit of another address space that has the page with another one behind it.
             text.retranslate(self.k, mm, ip)

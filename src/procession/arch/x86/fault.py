@@ -104,7 +104,8 @@ def bad_area(current: Task, address: int, error_code: int, si_code: int) -> None
     """The program has no right to this access."""
     show_signal_msg(current, address, error_code)
     # No program can tell what the kernel half has mapped.
-    error_code |= address >= TASK_SIZE
+    mm = current.mm
+    error_code |= address >= (TASK_SIZE if mm is None else mm.task_size)
     force_sig_info_fault(current, SIGSEGV, si_code, address, _TRAP_NO, error_code)
 
 

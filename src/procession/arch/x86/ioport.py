@@ -28,7 +28,7 @@ def allowed(current: Task, thread: X86Thread, flags: int) -> bool:
         return True
     if thread.io_bitmap is None:
         return False
-    found = _instruction(step.code_at(current, thread.user_pc()))
+    found = _instruction(step.code_at(current, thread.linear_pc()))
     if found is None:
         return False
     prefixes, opcode, operand = found.groups()
@@ -47,7 +47,7 @@ def port_io(entry: Entry) -> None:
     flags = cpu.flags()
     if allowed(entry.current, entry.thread, flags):
         return
-    entry.charge(entry.spent_until(entry.q[entry.rip_q]))
+    entry.charge(entry.spent_until(entry.thread.linear_pc()))
     entry.io_state = bytearray(cpu.state)
     memoryview(entry.io_state).cast("Q")[entry.flags_q] = flags
     cpu.set_page_table(0)

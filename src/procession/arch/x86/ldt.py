@@ -1,7 +1,4 @@
-"""Local descriptor tables (arch/x86/kernel/ldt.c; spec ptrace-x86 14), and descriptors as a CPU has them (asm/desc.h).
-
-Differs: the engine has a program's segments of code as read-only data: going to one is a protection fault.
-"""
+"""Local descriptor tables (arch/x86/kernel/ldt.c; spec ptrace-x86 14), and descriptors (asm/desc.h)."""
 
 from __future__ import annotations
 
@@ -21,17 +18,7 @@ if TYPE_CHECKING:
     from procession.hw.unicorn_cpu import UnicornCpu
     from procession.include.linux.sched import Task
 
-__all__ = (
-    "BITS",
-    "NOT_PRESENT",
-    "USEABLE",
-    "USER_DESC",
-    "as_data",
-    "cpu_init",
-    "fill_ldt",
-    "load_ldt",
-    "sys_modify_ldt",
-)
+__all__ = ("BITS", "NOT_PRESENT", "USEABLE", "USER_DESC", "cpu_init", "fill_ldt", "load_ldt", "sys_modify_ldt")
 
 # struct user_desc: entry_number, base_addr, limit, bits.
 USER_DESC: Final[struct.Struct] = struct.Struct("<IIII")
@@ -46,7 +33,6 @@ _STEP: Final = 512  # entries by which a table grows
 _DEFAULT_SIZE: Final = 128
 _GDT_ENTRY_PER_CPU: Final = 15
 _PER_CPU: Final = 0xF40000000000
-_CODE: Final = 1 << 43
 
 
 def fill_ldt(base: int, limit: int, bits: int) -> int:
@@ -67,17 +53,6 @@ def fill_ldt(base: int, limit: int, bits: int) -> int:
     )
 
 
-def as_data(descriptor: int) -> int:
-    """Return a descriptor as the engine gets it: code becomes data that can be read if the code can be."""
-    return descriptor & ~(_CODE | 7 << 40) if descriptor & _CODE and descriptor >> 44 & 1 else descriptor
-
-
-def ldt_of_cpu(ldt: bytes) -> bytes:
-    """Return a table as the engine gets it."""
-    words = memoryview(ldt).cast("Q")
-    return struct.pack(f"<{len(words)}Q", *[as_data(word) for word in words])
-
-
 def cpu_init(cpu: UnicornCpu, nr: int) -> None:
     """Set up what an engine has for all tasks, and a segment whose limit is the number of the CPU."""
     cpu.set_descriptor(_GDT_ENTRY_PER_CPU, _PER_CPU | nr)
@@ -88,7 +63,7 @@ def load_ldt(entry: Entry, ldt: bytes | None) -> None:
     """Have an address space's table on an engine, and nothing behind it."""
     room = len(entry.ldt) if entry.ldt is not None else 0
     entry.ldt = ldt
-    entry.cpu.set_kernel_pages(LDT_PAGE, ldt_of_cpu(ldt or b"").ljust(room, b"\0"))
+    entry.cpu.set_kernel_pages(LDT_PAGE, (ldt or b"").ljust(room, b"\0"))
 
 
 def read_ldt(current: Task, ptr: UserPtr, bytecount: int) -> int:

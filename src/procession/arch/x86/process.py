@@ -59,6 +59,9 @@ IO_BITMAP_BITS: Final = 65536
 # All of them. Written out as a number it would be too long a word for the compiler.
 _NO_PORTS: Final = int.from_bytes(b"\xff" * (IO_BITMAP_BITS // 8), "little")
 _RESTARTBLOCK: Final = int(Errno.ERESTART_RESTARTBLOCK)
+# How far what the engine derives from segments is from its bit for code of 64 bits: HF_ADDSEG_SHIFT, HF_CS32_SHIFT.
+_CS64_TO_ADDSEG: Final = 9
+_CS64_TO_CS32: Final = 11
 _NR_RESTART_SYSCALL: Final = NR["restart_syscall"]
 
 _SHOWN_REGISTERS: Final = (
@@ -162,9 +165,36 @@ class X86Thread:
 
     def set_cs(self, selector: int) -> None:
         """Go on with code of 32 bits if selector is USER32_CS, else with code of 64 bits."""
+        if selector == USER32_CS:
+            self.set_code(selector, 0, self.layout.modes[2][2], wide=True)
+            return
         q = self.q
-        for word, long, short in self.layout.modes:
-            q[word] = short if selector == USER32_CS else long
+        for word, long, _ in self.layout.modes:
+            q[word] = long
+        q[self.layout.selectors_q + 4] = 0
+
+    def set_code(self, selector: int, base: int, hidden: int, *, wide: bool) -> None:
+        """Go on in a segment of code that begins at base; hidden: its limit and flags, as the engine has them.
+
+        wide: of 32 bits, else of 16. What the engine derives from segments (HF_ADDSEG_MASK …) is derived here.
+        """
+        q, layout = self.q, self.layout
+        first = layout.selectors_q
+        word, long, short = layout.modes[0]
+        at_cs64 = long & ~short
+        added = not wide or q[first + 1] or q[first + 7] or q[first + 10]  # bases of es, ss, ds
+        derived = short & ~(at_cs64 >> _CS64_TO_ADDSEG)
+        if added:
+            derived |= at_cs64 >> _CS64_TO_ADDSEG
+        if not wide:
+            derived &= ~(at_cs64 >> _CS64_TO_CS32)
+        q[word] = derived
+        q[first + 3], q[first + 4], q[first + 5] = selector, base, hidden
+
+    def linear_pc(self) -> int:
+        """Return where the instruction at ip is in memory (convert_ip_to_linear)."""
+        base = self.q[self.layout.selectors_q + 4]
+        return int(self.q[self.layout.rip_q] + base & UINT_MAX if base else self.q[self.layout.rip_q])
 
     @property
     def ds(self) -> int:
@@ -234,6 +264,7 @@ class X86Thread:
     def copy_into(self, child: X86Thread, usp: UserPtr) -> None:
         """Give a child what it has beside the registers, and its stack pointer unless that is 0."""
         child.tsc_sigsegv = self.tsc_sigsegv
+        child.trap_no, child.error_code, child.cr2 = self.trap_no, self.error_code, self.cr2
         child.sysret = self.sysret
         child.fs, child.gs = self.fs, self.gs
         child.fpu_control = self.fpu_control
@@ -397,6 +428,7 @@ def begin(current: Task, thread: X86Thread, ip: int, sp: int) -> None:
         thread.io_bitmap = old.io_bitmap
         thread.forced_tf = old.forced_tf
         thread.tsc_sigsegv = old.tsc_sigsegv
+        thread.trap_no, thread.error_code, thread.cr2 = old.trap_no, old.error_code, old.cr2
     current.thread = thread
 
 

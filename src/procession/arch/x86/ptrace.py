@@ -3,7 +3,7 @@
 They are `struct user`: the general registers at its beginning, the debug registers near its end; and sets of registers,
 by the types that core files have for them.
 
-Differs: a tracer's selector of an LDT becomes 0, and ss stays as it is. What the FPU's last instruction was, and the
+Differs: ss stays as it is, and cs but for those of the kernel's segments. What the FPU's last instruction was, and the
 unused end of its state, are not kept: they read 0. There is no XSAVE.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from procession.arch.x86 import hw_breakpoint, tls
+from procession.arch.x86 import hw_breakpoint, segment, tls
 from procession.arch.x86 import signal as x86_signal
 from procession.hw.unicorn_cpu import USER32_CS, USER_CS, USER_DS
 from procession.include.asm.processor_flags import FLAG_MASK, X86_EFLAGS_TF
@@ -201,16 +201,17 @@ def _put_base(thread: X86Thread, is_fs: bool, value: int) -> None:
         set_base(thread, is_fs, value)
 
 
-def load_segments(thread: X86Thread) -> None:
+def load_segments(task: Task, thread: X86Thread) -> None:
     """Do what loading the selectors does that a tracer has set: bad ones become 0, others bring their base along."""
     thread.segments_changed = False
-    thread.ds, thread.es, thread.fsindex, thread.gsindex = [
-        selector if tls.is_loadable(thread, selector) else 0
-        for selector in (thread.ds, thread.es, thread.fsindex, thread.gsindex)
-    ]
+    for number, selector in ((3, thread.ds), (0, thread.es), (4, thread.fsindex), (5, thread.gsindex)):
+        segment.load_data(task, thread, number, selector)
+    segment.load_cs_again(thread)
     q, layout = thread.q, thread.layout
-    q[layout.fs_base_q] = thread.fs or tls.base_of(thread, thread.fsindex)
-    q[layout.gs_base_q] = thread.gs or tls.base_of(thread, thread.gsindex)
+    if thread.fs:
+        q[layout.fs_base_q] = thread.fs
+    if thread.gs:
+        q[layout.gs_base_q] = thread.gs
     # A base beside a selector is forgotten when the thread leaves its CPU.
     if thread.fsindex:
         thread.fs = 0

@@ -6,10 +6,10 @@ from functools import cache
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.arch.x86 import entry
+from procession.arch.x86 import entry, segment
 from procession.hw.costs import SIGRETURN_NS
 from procession.hw.cpu import X86_TRAP_GP
-from procession.hw.unicorn_cpu import USER32_CS, USER_CS
+from procession.hw.unicorn_cpu import USER_CS
 from procession.include.asm.processor_flags import X86_EFLAGS_DF, X86_EFLAGS_TF
 from procession.include.asm.ptrace import AX, DI, DX, SI, SP
 from procession.include.linux.errno import Errno, LinuxError
@@ -188,10 +188,8 @@ def restore_sigcontext(current: Task, thread: X86Thread, address: int) -> int:
     else:
         init_fpu(current, thread)
     code = words[18] | 3
-    if code not in (USER_CS, USER32_CS):
+    if not segment.load_cs(current, thread, code):
         bad_iret(current, thread)
-    elif code != thread.cs:
-        thread.set_cs(code)
     return int(q[AX])
 
 

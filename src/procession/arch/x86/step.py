@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from procession.arch.x86 import ptrace
 from procession.hw import untranslatable
-from procession.hw.unicorn_cpu import USER32_CS, USER_CS
+from procession.hw.unicorn_cpu import USER_CS
 from procession.include.asm.processor_flags import X86_EFLAGS_TF
 from procession.include.asm.ptrace import SP
 from procession.include.linux.errno import LinuxError
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ("Step", "branches", "code_at", "disable_step", "enable_step")
 
-# By the bits of code: of 0x40 … 0x4f those of 32 make instructions.
+# By whether it is code of 64 bits: of 0x40 … 0x4f those of 32 make instructions.
 _PREFIXES: Final = {
-    USER_CS: rb"[\xf0\xf2\xf3\x26\x2e\x36\x3e\x40-\x4f\x64-\x67]*",
-    USER32_CS: rb"[\xf0\xf2\xf3\x26\x2e\x36\x3e\x64-\x67]*",
+    True: rb"[\xf0\xf2\xf3\x26\x2e\x36\x3e\x40-\x4f\x64-\x67]*",
+    False: rb"[\xf0\xf2\xf3\x26\x2e\x36\x3e\x64-\x67]*",
 }
 _PUSHF: Final = rb"\x9c"
 _LOADS_FLAGS: Final = rb"[\x9d\xcf]"
@@ -40,7 +40,7 @@ _TRAPS_ITSELF: Final = rb"\xf1"
 
 @cache
 def _form(cs: int, opcode: bytes) -> re.Pattern[bytes]:
-    return re.compile(_PREFIXES.get(cs, _PREFIXES[USER_CS]) + opcode, re.DOTALL)
+    return re.compile(_PREFIXES[cs == USER_CS] + opcode, re.DOTALL)
 
 
 def code_at(current: Task, ip: int) -> bytes:
@@ -68,7 +68,7 @@ def enable_step(child: Task, thread: X86Thread, *, block: bool) -> None:
     else:
         child.ti_flags &= ~TIF_BLOCKSTEP
     if thread.segments_changed:
-        ptrace.load_segments(thread)
+        ptrace.load_segments(child, thread)
 
 
 def enable_single_step(child: Task, thread: X86Thread) -> bool:
@@ -81,7 +81,7 @@ def enable_single_step(child: Task, thread: X86Thread) -> bool:
     had_tf = q[flags_q] & X86_EFLAGS_TF
     q[flags_q] |= X86_EFLAGS_TF
     # What the instruction puts there is the program's.
-    if _form(thread.cs, _LOADS_FLAGS).match(code_at(child, thread.user_pc())):
+    if _form(thread.cs, _LOADS_FLAGS).match(code_at(child, thread.linear_pc())):
         thread.forced_tf = False
         return False
     if had_tf:
@@ -97,7 +97,7 @@ def disable_step(child: Task, thread: X86Thread) -> None:
         thread.forced_tf = False
         thread.q[thread.layout.rflags_q] &= ~X86_EFLAGS_TF
     if thread.segments_changed:
-        ptrace.load_segments(thread)
+        ptrace.load_segments(child, thread)
 
 
 def branches(current: Task, thread: X86Thread, end: int, ip: int) -> bool:
@@ -126,7 +126,7 @@ class Step:
         self._flags_q = thread.layout.rflags_q
         self._own_tf = thread.q[self._flags_q] & X86_EFLAGS_TF
         self._slots = []
-        ip = thread.user_pc()
+        ip = thread.linear_pc()
         for address in dict.fromkeys((ip & PAGE_MASK, ip + untranslatable.LONGEST - 1 & PAGE_MASK)):
             vma = mmap.find_vma(mm, address)
             if vma is not None and vma.vm_start <= address:

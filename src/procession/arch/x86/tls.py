@@ -29,7 +29,6 @@ __all__ = (
     "do_get_thread_area",
     "do_set_thread_area",
     "get_tls_desc",
-    "is_loadable",
     "load_tls",
     "set_32bit_tls",
     "set_tls_desc",
@@ -42,11 +41,9 @@ GS_TLS: Final = 1
 FS_TLS_SEL: Final = (GDT_ENTRY_TLS_MIN + FS_TLS) << 3 | 3
 GS_TLS_SEL: Final = (GDT_ENTRY_TLS_MIN + GS_TLS) << 3 | 3
 USER_DESC_SIZE: Final = ldt.USER_DESC.size
-_GDT_USER: Final = (4, 5, 6, 15)  # code of 32 bits, data, code of 64 bits, and the number of the CPU as a limit
 _FROM_LDT: Final = 4
 
 _SEG_32BIT: Final = 1
-_CONTENTS_CODE: Final = 4
 _READ_EXEC_ONLY: Final = 8
 _LIMIT_IN_PAGES: Final = 0x10
 _LIMIT: Final = 0xFFFFF
@@ -63,7 +60,7 @@ def set_32bit_tls(thread: X86Thread, slot: int, base: int) -> None:
 
 def load_tls(thread: X86Thread) -> None:
     """Have thread's slots where the CPU looks for them."""
-    first, second, third = (ldt.as_data(ldt.fill_ldt(*descriptor)) for descriptor in thread.tls_array)
+    first, second, third = (ldt.fill_ldt(*descriptor) for descriptor in thread.tls_array)
     thread.tls = first, second, third
     if thread.cpu is not None:
         thread.cpu.set_tls(thread.tls)
@@ -116,16 +113,3 @@ def base_of(thread: X86Thread, selector: int) -> int:
     """Return where the segment begins that a selector stands for; 0 for those that are not thread's own."""
     slot = (selector >> 3) - GDT_ENTRY_TLS_MIN
     return thread.tls_array[slot][0] if 0 <= slot < len(thread.tls_array) and not selector & _FROM_LDT else 0
-
-
-def is_loadable(thread: X86Thread, selector: int) -> bool:
-    """Whether ds, es, fs or gs may be loaded with a selector; of what is not, the kernel makes 0."""
-    if selector < 4:
-        return True
-    index = selector >> 3
-    if selector & _FROM_LDT:
-        return False
-    if not GDT_ENTRY_TLS_MIN <= index <= GDT_ENTRY_TLS_MAX:
-        return index in _GDT_USER
-    bits = thread.tls_array[index - GDT_ENTRY_TLS_MIN][2]
-    return not bits & ldt.NOT_PRESENT and bits & (_CONTENTS_CODE | _READ_EXEC_ONLY) != _CONTENTS_CODE | _READ_EXEC_ONLY

@@ -123,13 +123,12 @@ def do_trap(current: Task, thread: X86Thread, vector: int, error_code: int) -> N
 
 def _icebp(current: Task, thread: X86Thread) -> bool:
     """Carry out INT1 if that is what ip points at: the engine takes it for an undefined instruction."""
-    ip = thread.user_pc()
     try:
-        if uaccess.copy_from_user(current, ip, 1) != b"\xf1":
+        if uaccess.copy_from_user(current, thread.linear_pc(), 1) != b"\xf1":
             return False
     except LinuxError:
         return False
-    thread.q[thread.layout.rip_q] = ip + 1
+    thread.q[thread.layout.rip_q] += 1
     do_debug(current, thread, 0)
     return True
 
@@ -178,7 +177,7 @@ def _rdtsc(current: Task, thread: X86Thread) -> bool:
     The counter runs at 1 GHz.
     """
     q = thread.q
-    ip = thread.user_pc()
+    ip = thread.linear_pc()
     try:
         code = uaccess.copy_from_user(current, ip, 2)
         if code == b"\x0f\x01":
@@ -192,7 +191,7 @@ def _rdtsc(current: Task, thread: X86Thread) -> bool:
     now = current.kernel.clock.now_ns
     q[AX] = now & UINT_MAX
     q[DX] = now >> 32 & UINT_MAX
-    q[thread.layout.rip_q] = ip + len(code)
+    q[thread.layout.rip_q] += len(code)
     return True
 
 

@@ -22,6 +22,7 @@ IPC_RMID: Final = 0
 IPC_SET: Final = 1
 IPC_STAT: Final = 2
 IPC_INFO: Final = 3
+IPC_64: Final = 0x100  # beside a command: the form of its structure
 
 # How many objects of a kind there can be. An identifier is an index below it, and how often one was made before.
 IPCMNI: Final = 32768

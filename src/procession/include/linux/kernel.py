@@ -342,7 +342,15 @@ class MmState:
 class X86State:
     """arch/x86 and its CPUs."""
 
-    __slots__ = ("vcpus", "first_engine", "vm86_comm", "tlb_gen", "tb_dirty_pages", "untranslatable")  # derived
+    __slots__ = (
+        "vcpus",
+        "first_engine",
+        "vm86_comm",
+        "tlb_gen",
+        "tb_dirty_pages",
+        "untranslatable",
+        "vdso32_enabled",
+    )  # derived
 
     def __init__(self) -> None:
         self.vcpus: list[Entry] = []  # by CPU; made when first used
@@ -351,6 +359,7 @@ class X86State:
         self.tlb_gen: int = 0  # TLB flushes asked for so far
         self.tb_dirty_pages: list[int] = []  # frames whose translated code is out of date
         self.untranslatable: dict[int, list[int]] = {}  # executed frame -> offsets of what the CPU cannot translate
+        self.vdso32_enabled: int = 1  # /proc/sys/abi/vsyscall32; 2 for its old place
 
 
 class VfsState:

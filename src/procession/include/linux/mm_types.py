@@ -177,6 +177,7 @@ class MmStruct:
         "mmap",
         "mmap_cache",
         "ldt",
+        "vdso",
         "nr_ptes",
         "rss_anon",
         "rss_file",
@@ -229,6 +230,7 @@ class MmStruct:
         self.mmap: list[VmArea] = []
         self.mmap_cache: VmArea | None = None
         self.ldt: bytes | None = None  # descriptors that modify_ldt(2) has set (mm_context_t)
+        self.vdso: int = 0  # where the page with __kernel_vsyscall is, 0 without one
         self.nr_ptes: int = 0  # page-table pages of the lowest level
         self.rss_anon: int = 0  # pages
         self.rss_file: int = 0

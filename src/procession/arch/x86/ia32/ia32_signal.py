@@ -1,18 +1,15 @@
-"""Signal frames of 32-bit programs (arch/x86/ia32/ia32_signal.c, convert_from_fxsr of arch/x86/kernel/i387.c).
-
-Differs: there is no vdso, so that a handler without a restorer returns by the code in its frame.
-"""
+"""Signal frames of 32-bit programs (arch/x86/ia32/ia32_signal.c, convert_from_fxsr of arch/x86/kernel/i387.c)."""
 
 from __future__ import annotations
 
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.arch.x86 import ptrace
+from procession.arch.x86 import ptrace, segment
 from procession.arch.x86 import signal as x86_signal
-from procession.arch.x86.ia32 import sys_ia32
+from procession.arch.x86.ia32 import sys_ia32, vdso32
 from procession.hw.costs import SIGRETURN_NS
-from procession.hw.unicorn_cpu import USER32_CS, USER_CS, USER_DS
+from procession.hw.unicorn_cpu import USER32_CS, USER_DS
 from procession.include.asm.processor_flags import X86_EFLAGS_DF, X86_EFLAGS_TF
 from procession.include.asm.ptrace import AX, BP, BX, CX, DI, DX, SI, SP
 from procession.include.linux.errno import Errno, LinuxError
@@ -149,18 +146,27 @@ def _enter(current: Task, thread: X86Thread, ka: KSigaction, frame: int, argumen
     q[SP] = frame
     q[thread.layout.rip_q] = ka.handler & UINT_MAX
     q[AX], q[DX], q[CX] = arguments
-    thread.ds = thread.es = USER_DS
+    for data in (0, 3):  # es, ds
+        segment.load_data(current, thread, data, USER_DS)
     thread.set_cs(USER32_CS)
     if thread.flags & (X86_EFLAGS_DF | X86_EFLAGS_TF):
         thread.flags &= ~(X86_EFLAGS_DF | X86_EFLAGS_TF)
     x86_signal.init_fpu(current, thread)
 
 
+def _restorer(current: Task, ka: KSigaction, in_vdso: int, retcode: int) -> int:
+    """Return where a handler returns to: its action says it, or it is in the vdso, or in the frame."""
+    if ka.flags & SA_RESTORER:
+        return ka.restorer
+    assert current.mm is not None
+    return current.mm.vdso + in_vdso if current.mm.vdso else retcode
+
+
 def setup_frame(current: Task, thread: X86Thread, sig: int, ka: KSigaction, oldset: int) -> None:
     """Push a frame for a handler without SA_SIGINFO, and go there; raises EFAULT."""
     _begin(thread)
     fpstate, frame = get_sigframe(current, thread, ka, _FRAME_SIZE)
-    restorer = ka.restorer if ka.flags & SA_RESTORER else frame + _FRAME_RETCODE
+    restorer = _restorer(current, ka, vdso32.SIGRETURN, frame + _FRAME_RETCODE)
     context = _sigcontext(thread, fpstate, oldset)
     uaccess.copy_to_user(current, frame, _FRAME.pack(restorer & UINT_MAX, sig, context))
     uaccess.copy_to_user(current, frame + _EXTRAMASK, _FRAME_END.pack(oldset >> 32, _RETCODE))
@@ -172,7 +178,7 @@ def setup_rt_frame(current: Task, thread: X86Thread, sig: int, ka: KSigaction, i
     _begin(thread)
     sp = thread.user_sp()
     fpstate, frame = get_sigframe(current, thread, ka, _RT_FRAME.size)
-    restorer = ka.restorer if ka.flags & SA_RESTORER else frame + _RT_RETCODE
+    restorer = _restorer(current, ka, vdso32.RT_SIGRETURN, frame + _RT_RETCODE)
     data = _RT_FRAME.pack(
         restorer & UINT_MAX,
         sig,
@@ -220,17 +226,22 @@ def restore_sigcontext(current: Task, thread: X86Thread, address: int) -> int:
     thread.orig_ax = -1
     ptrace.forget_bases(thread)
     # Selectors of the kernel are none for the user: their lowest bits are set.
-    thread.gsindex, thread.fsindex, thread.ds, thread.es = [selector & 0xFFFF | 3 for selector in (gs, fs, ds, es)]
-    ptrace.load_segments(thread)
+    for number, selector, present in (
+        (5, gs, thread.gsindex),
+        (4, fs, thread.fsindex),
+        (3, ds, thread.ds),
+        (0, es, thread.es),
+    ):
+        if selector & 0xFFFF | 3 != present:
+            segment.load_data(current, thread, number, selector & 0xFFFF | 3)
+    segment.load_cs_again(thread)
     if fpstate:
         _restore_i387(current, thread, fpstate)
     else:
         x86_signal.init_fpu(current, thread)
     code = cs & 0xFFFF | 3
-    if code not in (USER32_CS, USER_CS) or ss & 0xFFFF | 3 != USER_DS:
+    if ss & 0xFFFF | 3 != USER_DS or not segment.load_cs(current, thread, code):
         x86_signal.bad_iret(current, thread)
-    elif code != thread.cs:
-        thread.set_cs(code)
     return int(ax)
 
 

@@ -5,30 +5,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.x86 import arguments, seccomp
-from procession.arch.x86.ia32 import sys_ia32
+from procession.arch.x86.ia32 import ipc32, sys_ia32
+from procession.arch.x86.ia32.vdso32 import SYSENTER_RETURN
 from procession.fs import compat as fs_compat
 from procession.hw.costs import TRAP_NS
+from procession.hw.cpu import X86_TRAP_UD
+from procession.hw.unicorn_cpu import USER32_CS
 from procession.include.asm.processor import SyscallStack
-from procession.include.asm.ptrace import AX, R8, R9, R10, R11
-from procession.include.linux.errno import Errno
+from procession.include.asm.processor_flags import X86_EFLAGS_TF
+from procession.include.asm.ptrace import AX, BP, CX, DX, R8, R9, R10, R11, SP
+from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import UINT_MAX, ULONG_MAX
-from procession.include.linux.sched import TIF_WORK_SYSCALL_ENTRY
+from procession.include.linux.sched import TIF_SINGLESTEP, TIF_WORK_SYSCALL_ENTRY
 from procession.include.linux.seccomp import SECCOMP_MODE_STRICT
 from procession.include.linux.signal import SIGKILL
 from procession.include.linux.syscalls import COMPAT_SYSCALLS, SYSCALLS
 from procession.ipc import compat_mq
 from procession.kernel import compat, exit, futex_robust, tracehook, uid16
+from procession.mm import uaccess
 from procession.net import compat as net_compat
 
 if TYPE_CHECKING:
     from procession.arch.x86.entry import Entry
+    from procession.arch.x86.process import X86Thread
     from procession.include.linux.sched import Task
     from procession.include.linux.syscalls import Syscall
 
-__all__ = ("IA32_NR_SYSCALLS", "IA32_SYSCALL_VECTOR", "ia32_syscall")
+__all__ = ("IA32_NR_SYSCALLS", "IA32_SYSCALL_VECTOR", "ia32_syscall", "no_syscall", "sysenter")
 
 IA32_SYSCALL_VECTOR: Final = 0x80
-DECLARED_IN: Final = (sys_ia32, fs_compat, compat, compat_mq, futex_robust, net_compat, uid16)
+DECLARED_IN: Final = (ipc32, sys_ia32, fs_compat, compat, compat_mq, futex_robust, net_compat, uid16)
 
 # ia32_sys_call_table: the functions in the order of their numbers. "-" is quiet_ni_syscall.
 _TABLE: Final = """
@@ -128,8 +134,68 @@ def ia32_call(nr: int) -> tuple[str, Syscall | None]:
     return (name, call) if call is not None else (function, None)
 
 
-def ia32_syscall(entry: Entry, current: Task) -> None:
-    """Make the call that INT 0x80, behind which the engine stands, asks for (ia32_syscall, ia32_tracesys)."""
+def no_syscall(entry: Entry) -> None:
+    """Answer SYSCALL where it is illegal, in code of 32 bits."""
+    try:
+        entry.charge(entry.spent())
+        entry.thread.orig_ax = -1
+        entry.trap(X86_TRAP_UD, 0)
+        entry.q[entry.rip_q] = entry.q[entry.rip_q] - 2 & ULONG_MAX  # the engine goes on behind the instruction there
+        entry.halt()
+    except BaseException as bug:  # noqa: BLE001 -- comes out of run()
+        entry.fail(bug)
+
+
+def sysenter(entry: Entry) -> None:
+    """Answer SYSENTER. The engine does not say where it is, and nobody has to know."""
+    try:
+        entry.charge(entry.spent())
+        if entry.step is not None:
+            entry.end_step()
+        ia32_syscall(entry, entry.current, sysenter=True)
+        entry.q[entry.rip_q] = entry.q[entry.rip_q] - 2 & ULONG_MAX
+    except BaseException as bug:  # noqa: BLE001 -- comes out of run()
+        entry.fail(bug)
+
+
+def _enter(current: Task, thread: X86Thread) -> bool:
+    """Do what SYSENTER leaves to software: where it returns to, the stack, and the argument that is there.
+
+    Returns whether that could be read. A 64-bit program has nowhere to return to.
+    """
+    q = thread.q
+    assert current.mm is not None
+    sp = q[SP] = q[BP] & UINT_MAX
+    q[thread.layout.rip_q] = current.mm.vdso + SYSENTER_RETURN if current.mm.vdso else 0
+    thread.set_cs(USER32_CS)
+    if thread.flags & X86_EFLAGS_TF:
+        # The trap comes in the kernel, which goes on stepping.
+        current.ti_flags |= TIF_SINGLESTEP
+    try:
+        q[BP] = uaccess.get_user(current, sp, 4)
+    except LinuxError:
+        return False
+    return True
+
+
+async def _badarg() -> int:
+    raise LinuxError(Errno.EFAULT, "the argument on the stack")
+
+
+async def _sysexit(current: Task, nr: int, name: str, call: Syscall | None) -> int:
+    """Make a call that SYSEXIT returns from, if nothing else is to be done: where to is left in two registers."""
+    result = await _do_call(current, nr, name, call)
+    thread: Any = current.thread
+    if not current.ti_flags and not name.startswith("stub32_"):
+        thread.q[CX], thread.q[DX] = thread.user_sp(), thread.user_pc()
+    return result
+
+
+def ia32_syscall(entry: Entry, current: Task, *, sysenter: bool = False) -> None:
+    """Make the call that INT 0x80, behind which the engine stands, asks for (ia32_syscall, ia32_tracesys).
+
+    sysenter: it is SYSENTER (ia32_sysenter_target).
+    """
     thread, q = entry.thread, entry.q
     entry.clock.now_ns += TRAP_NS
     current.stime += TRAP_NS
@@ -138,6 +204,10 @@ def ia32_syscall(entry: Entry, current: Task) -> None:
     thread.ts_compat = True
     q[R8] = q[R9] = q[R10] = q[R11] = 0
     name, call = ia32_call(nr)
+    if sysenter and not _enter(current, thread):
+        entry.stack = SyscallStack(current, nr, "", _badarg())
+        entry.halt()
+        return
     traced = current.ti_flags & TIF_WORK_SYSCALL_ENTRY
     if traced:
         q[AX] = -Errno.ENOSYS & ULONG_MAX
@@ -146,7 +216,8 @@ def ia32_syscall(entry: Entry, current: Task) -> None:
     elif traced:
         entry.stack = SyscallStack(current, nr, name, _traced(current))
     else:
-        entry.stack = SyscallStack(current, nr, name, _do_call(current, nr, name, call))
+        do_call = _sysexit if sysenter else _do_call
+        entry.stack = SyscallStack(current, nr, name, do_call(current, nr, name, call))
         if nr >= IA32_NR_SYSCALLS:
             thread.orig_ax = 0
     entry.halt()

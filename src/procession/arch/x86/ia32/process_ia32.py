@@ -1,7 +1,7 @@
 """The user side of a task that runs a 32-bit program (what TIF_IA32 decides in arch/x86/kernel/process_64.c, ptrace.c).
 
-Its code makes system calls by INT 0x80. SYSCALL is an illegal instruction there, as on CPUs of Intel, and SYSENTER,
-for which a program needs the vdso, is a protection fault.
+Its code makes system calls by INT 0x80, or by SYSENTER in the vdso. SYSCALL is an illegal instruction there, as on CPUs
+of Intel.
 """
 
 from __future__ import annotations
@@ -11,15 +11,25 @@ from typing import TYPE_CHECKING, Final
 
 from procession.arch.x86 import entry, process, ptrace, tls
 from procession.arch.x86 import signal as x86_signal
-from procession.arch.x86.ia32 import ia32_signal, ia32entry
+from procession.arch.x86.ia32 import ia32_signal, ia32entry, vdso32
 from procession.arch.x86.process import X86Thread
 from procession.hw import unicorn_cpu
 from procession.hw.unicorn_cpu import USER32_CS, USER_DS
 from procession.include.asm.ptrace import AX, BP, BX, CX, DI, DX, SI, SP
 from procession.include.linux.elf import NT_386_IOPERM, NT_386_TLS, NT_PRFPREG, NT_PRSTATUS, NT_PRXFPREG, NT_X86_XSTATE
 from procession.include.linux.limits import UINT_MAX
+from procession.include.linux.mm_types import (
+    PAGE_SIZE,
+    VM_DONTEXPAND,
+    VM_EXEC,
+    VM_MAYEXEC,
+    VM_MAYREAD,
+    VM_MAYWRITE,
+    VM_READ,
+    VmArea,
+)
 from procession.include.linux.sched import CLONE_SETTLS
-from procession.mm import uaccess
+from procession.mm import gup, mmap, uaccess
 
 if TYPE_CHECKING:
     from procession.hw.calibration import Layout
@@ -28,7 +38,7 @@ if TYPE_CHECKING:
     from procession.include.linux.signal import KSigaction, Siginfo
     from procession.include.linux.types import UserPtr
 
-__all__ = ("Ia32Thread", "start_thread_ia32")
+__all__ = ("Ia32Thread", "start_thread_ia32", "syscall32_setup_pages")
 
 _NR_RESTART_SYSCALL: Final = ia32entry.IA32_NAMES.index("sys_restart_syscall")
 # struct user_regs_struct32.
@@ -40,6 +50,8 @@ _EIP: Final = 48
 _EFLAGS: Final = 56
 _EFLAGS_64: Final = 144
 _TLS_ENTRIES: Final = 3
+_VDSO_COMPAT: Final = 2  # of vdso32_enabled: at an address that never changes
+_VDSO_FLAGS: Final = VM_READ | VM_EXEC | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_DONTEXPAND
 
 
 class Ia32Thread(X86Thread):
@@ -63,7 +75,7 @@ class Ia32Thread(X86Thread):
         ia32_signal.setup(current, self, sig, ka, info, oldset)
 
     def syscall_pc(self) -> int:
-        """Return ip, which is behind INT 0x80."""
+        """Return ip, which is behind INT 0x80, or where SYSENTER returns to."""
         return self.user_pc()
 
     def fixup_top_of_stack(self) -> None:
@@ -93,7 +105,26 @@ class Ia32Thread(X86Thread):
 
 def _set_tls(current: Task, child: X86Thread) -> None:
     tls.do_set_thread_area(current, child, -1, child.q[SI] & UINT_MAX)
-    ptrace.load_segments(child)  # as a switch to it does: its selectors are the parent's
+    ptrace.load_segments(current, child)  # as a switch to it does: its selectors are the parent's
+
+
+def syscall32_setup_pages(current: Task) -> None:
+    """Give current the page of the vdso, unless programs are to have none; raises ENOMEM.
+
+    Differs: it is a page of the program's own from the beginning on.
+    """
+    k, mm = current.kernel, current.mm
+    assert mm is not None
+    enabled = k.x86.vdso32_enabled
+    if not enabled:
+        return
+    with mm.mmap_sem.write():
+        old = enabled == _VDSO_COMPAT
+        addr = vdso32.VDSO_HIGH_BASE if old else mmap.get_unmapped_area(current, mm, 0, PAGE_SIZE, 0)
+        mmap.insert_vm_struct(current, mm, VmArea(mm, addr, addr + PAGE_SIZE, _VDSO_FLAGS, name="[vdso]"))
+        mm.total_vm += 1
+        mm.vdso = addr
+    gup.write_remote_vm(k, mm, addr, vdso32.vdso32_image())
 
 
 def start_thread_ia32(current: Task, ip: int, sp: int) -> None:
