@@ -482,7 +482,7 @@ class _Player:
         takes: how often published ports were asked. A console may not be asked at all while the machine waits.
         """
         line = self.reader.peek()
-        if line is None or is_event(line):
+        if line is None:
             return False
         found = parse_line(self.replay.path, self.reader.line, line)
         what, call = found["event"], found.get("call", found.get("port_call"))

@@ -21,9 +21,9 @@ from procession.include.linux.socket import AF_INET, AF_INET6, MSG_OOB
 from procession.include.linux.tcp import TCP_CLOSE, TCP_ESTABLISHED
 from procession.mm import uaccess
 from procession.net.core.sock import SOCK_BROADCAST, sock_prot_inuse_add
-from procession.net.ipv4 import datagram, ip_output, route
+from procession.net.ipv4 import datagram, ip_output, route, send_ctl
 from procession.net.ipv4.skbuff import InetSkb
-from procession.net.ipv4.sock import SOCK_BINDADDR_LOCK, InetSock, RawSock, inet_net, proto_name
+from procession.net.ipv4.sock import SOCK_BINDADDR_LOCK, InetSock, Ipcm, RawSock, inet_net, proto_name
 from procession.net.unix.sock import SEND_SHUTDOWN
 
 if TYPE_CHECKING:
@@ -79,12 +79,12 @@ def raw_bind(sk: RawSock, name: bytes) -> None:
         sk.userlocks |= SOCK_BINDADDR_LOCK
 
 
-def raw_route(sk: InetSock, daddr: bytes) -> tuple[bytes, bytes]:
-    """Return the target and the sender's address; raises ENETUNREACH, EINVAL, EACCES for a broadcast."""
+def raw_route(sk: InetSock, daddr: bytes, ipc: Ipcm | None = None) -> tuple[bytes, bytes]:
+    """Return the target and the sender's address; raises ENETUNREACH, EINVAL, ENODEV, EACCES for a broadcast."""
+    bound, oif = (sk.saddr, sk.bound_dev_if) if ipc is None else (ipc.saddr, ipc.oif)
     if len(daddr) == 16:
-        return route.ip6_route_output(sk.net, daddr, sk.saddr if len(sk.saddr) == 16 else bytes(16))
-    saddr = sk.saddr if len(sk.saddr) == 4 else bytes(4)
-    target, source, kind = route.ip_route_output(sk.net, daddr, saddr, sk.bound_dev_if)
+        return route.ip6_route_output(sk.net, daddr, bound if len(bound) == 16 else bytes(16))
+    target, source, kind = route.ip_route_output(sk.net, daddr, bound if len(bound) == 4 else bytes(4), oif)
     if kind == route.RTN_BROADCAST and not sk.flags & SOCK_BROADCAST:
         raise LinuxError(Errno.EACCES, "a broadcast")
     return target, source
@@ -116,21 +116,32 @@ def _target(sk: RawSock, to: bytes | None) -> bytes:
     return to[8:24] if any(to[8:24]) else IN6ADDR_LOOPBACK
 
 
-def raw_sendmsg(current: Task, sk: RawSock, buf: UserPtr, size: int, flags: int, to: bytes | None) -> int:
+def raw_sendmsg(
+    current: Task, sk: RawSock, buf: UserPtr, size: int, flags: int, to: bytes | None, control: bytes = b""
+) -> int:
     """Send a packet; with IP_HDRINCL its head is the caller's.
 
-    Raises EMSGSIZE, EOPNOTSUPP, EDESTADDRREQ, EINVAL, EAFNOSUPPORT, ENETUNREACH, EACCES, EFAULT, EPIPE.
+    Raises EMSGSIZE, EOPNOTSUPP, EDESTADDRREQ, EINVAL, EAFNOSUPPORT, ENETUNREACH, ENODEV, EACCES, EFAULT, EPIPE.
     """
     if size > 0xFFFF:
         raise LinuxError(Errno.EMSGSIZE, "longer than a packet")
     if flags & MSG_OOB:
         raise LinuxError(Errno.EOPNOTSUPP, "no urgent data")
-    daddr, saddr = raw_route(sk, _target(sk, to))
+    target = _target(sk, to)
+    ipc = Ipcm(sk.saddr, sk.bound_dev_if)
+    if control and sk.family == AF_INET:
+        send_ctl.ip_cmsg_send(ipc, control)
+    elif control:
+        send_ctl.datagram_send_ctl(sk.net, ipc, control)
+    daddr, saddr = raw_route(sk, target, ipc)
     data = uaccess.copy_from_user(current, buf, size) if size else b""
     sk.sock_error()
     if sk.shutdown & SEND_SHUTDOWN:
         raise LinuxError(Errno.EPIPE, "shut down")
-    protocol, hops, tos = sk.num, sk.uc_ttl if sk.uc_ttl >= 0 else 64, sk.tos
+    ttl = sk.uc_ttl if len(daddr) == 4 else ipc.hops if ipc.hops >= 0 else sk.hop_limit
+    protocol, hops, tos = sk.num, ttl if ttl >= 0 else 64, sk.tos
+    if len(daddr) == 16:
+        tos = ipc.tclass if ipc.tclass >= 0 else sk.tclass
     if sk.hdrincl and len(daddr) == 4:
         if size < _HEAD:
             raise LinuxError(Errno.EINVAL, "shorter than a head")
