@@ -14,6 +14,7 @@ from procession.include.linux.inet import (
     IPPROTO_UDP,
     IPPROTO_UDPLITE,
 )
+from procession.include.linux.limits import USHRT_MAX
 from procession.include.linux.net import Scm
 from procession.include.linux.socket import AF_INET, SOCK_DGRAM, SOCK_RAW, SOCK_STREAM
 from procession.kernel import capability
@@ -89,11 +90,11 @@ def inet_create(current: Task, family: int, type: int, protocol: int) -> InetSoc
     elif type == SOCK_DGRAM:
         sk = UdpSock(k, net, family, type, protocol, ops)
     else:
-        sk = RawSock(k, net, family, type, protocol, ops)
-        sk.num = protocol
-        sk.sport = protocol
+        sk = RawSock(k, net, family, type, protocol & 0xFF, ops)
+        sk.num = sk.sport = protocol & USHRT_MAX
         sk.hdrincl = protocol == IPPROTO_RAW
-        raw.raw_hash(sk)
+        if sk.num:
+            raw.raw_hash(sk)
     sk.uid = current.cred.fsuid
     return sk
 

@@ -17,7 +17,7 @@ from procession.include.linux.socket import AF_INET, AF_INET6, MSG_MORE, MSG_OOB
 from procession.include.linux.tcp import TCP_ESTABLISHED
 from procession.mm import uaccess
 from procession.net.core.sock import SOCK_BROADCAST, sock_prot_inuse_add
-from procession.net.ipv4 import datagram, ip_output, route, send_ctl
+from procession.net.ipv4 import datagram, ip_output, raw, route, send_ctl
 from procession.net.ipv4.inet_hashtables import PORT_HIGH, PORT_LOW, ipv6_rcv_saddr_equal, random_port
 from procession.net.ipv4.skbuff import InetSkb
 from procession.net.ipv4.sock import Ipcm, UdpSock, inet_net, proto_name
@@ -139,6 +139,9 @@ def _stats_name(protocol: int, address: bytes) -> str:
 def udp_rcv(k: Kernel, net: NetNamespace, skb: InetSkb) -> None:
     """Take a datagram from the network."""
     name = _stats_name(skb.protocol, skb.daddr)
+    if skb.raw and not raw.udp_parse(skb):
+        inet_net(net).count(name + "InErrors")
+        return
     if len(skb.daddr) == 4 and route.inet_addr_type(net, skb.daddr) in (route.RTN_BROADCAST, route.RTN_MULTICAST):
         _mcast_deliver(net, skb)
         return
