@@ -206,7 +206,7 @@ def raw_rcv(k: Kernel, net: NetNamespace, skb: InetSkb) -> None:
 
 
 def udp_head(skb: InetSkb) -> bytes:
-    """Return the head of a datagram. On a loopback nobody computes UDP's whole checksum: it is that of the addresses."""
+    """Return the head of a datagram. On a loopback UDP's checksum is that of the addresses: nobody computes it."""
     size = 8 + len(skb.data)
     pseudo = skb.saddr + skb.daddr + skb.protocol.to_bytes(4) + size.to_bytes(4)
     ports = skb.source.to_bytes(2) + skb.dest.to_bytes(2)
