@@ -108,8 +108,27 @@ static void numbers(void) {
   }
 }
 
+static void sizes(void) {
+  static char big[65536];
+  int raw = must(socket(AF_INET, SOCK_RAW, 200)), raw6 = must(socket(AF_INET6, SOCK_RAW, 200)), most = 200000;
+  struct sockaddr_in6 lo6 = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
+  must(setsockopt(raw, SOL_SOCKET, SO_SNDBUF, &most, 4));
+  must(setsockopt(raw6, SOL_SOCKET, SO_SNDBUF, &most, 4));
+  for (size_t n = 65514; n <= 65536; n++) {
+    if (n > 65517 && n < 65534) continue;
+    int sent = (int)sendto(raw, big, n, 0, (void *)&lo, sizeof lo), error = errno;
+    printf("%zu: %d", n, sent < 0 ? -error : sent);
+    sent = (int)recv(raw, big, sizeof big, MSG_DONTWAIT);
+    printf(" %d", sent);
+    sent = (int)sendto(raw6, big, n, 0, (void *)&lo6, sizeof lo6), error = errno;
+    printf(" IPv6: %d\n", sent < 0 ? -error : sent);
+    recv(raw6, big, sizeof big, MSG_DONTWAIT);
+  }
+}
+
 int main(void) {
   udp();
   numbers();
+  sizes();
   return 0;
 }

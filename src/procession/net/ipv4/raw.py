@@ -141,6 +141,8 @@ def raw_sendmsg(
     elif control:
         send_ctl.datagram_send_ctl(sk.net, ipc, control)
     daddr, saddr = raw_route(sk, target, ipc)
+    if len(daddr) == 4 and not sk.hdrincl and size > 0xFFFF - _HEAD:
+        raise LinuxError(Errno.EMSGSIZE, "longer than a packet")
     data = uaccess.copy_from_user(current, buf, size) if size else b""
     sk.sock_error()
     if sk.shutdown & SEND_SHUTDOWN:
