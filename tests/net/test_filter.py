@@ -38,14 +38,14 @@ PROGRAMS = [
     ([ld(0xF0), (0x44, 0, 0, 0x0F)], 0xFF), ([ld(0xF0), (0x54, 0, 0, 0x3F)], 0x30), ([ld(3),
     (0x64, 0, 0, 31)], 0x80000000),
     ([ld(3), ldx(33), (0x6C, 0, 0, 0)], 6), ([ld(A), (0x74, 0, 0, 28)], 0xD), ([ld(1), (0x84, 0, 0, 0)], 0xFFFFFFFF),
-    ([(0x05, 0, 0, 1), (0x06, 0, 0, 1), ld(2)], 2),
+    ([(0x05, 0, 0, 1), (0x06, 0, 0, 1), ld(2)], 2), ([ld(A), ldx(33), (0x7C, 0, 0, 0)], A >> 1),
     *(([ld(5), (code, 0, 1, k), (0x06, 0, 0, 1)], 1 if holds else 5) for code, k, holds in (
         (0x15, 5, True), (0x15, 4, False), (0x25, 4, True), (0x25, 5, False), (0x35, 5, True), (0x35, 6, False),
         (0x45, 4, True), (0x45, 2, False),
     )),
     ([ldx(5), ld(5), (0x1D, 0, 1, 0), (0x06, 0, 0, 1)], 1),
     ([(0x20, 0, 0, 0xFFFFF000)], 0x800), ([(0x20, 0, 0, 0xFFFFF004)], 0), ([(0x20, 0, 0, 0xFFFFF008)], 3),
-    ([(0x20, 0, 0, 0xFFFFF01C)], 772), ([(0x20, 0, 0, 0xFFFFF002)], 0), ([(0x20, 0, 0, 0xFFFFF028)], 0),
+    ([(0x20, 0, 0, 0xFFFFF01C)], 772), ([(0x20, 0, 0, 0xFFFFF002), ld(9)], 0), ([(0x20, 0, 0, 0xFFFFF028), ld(9)], 0),
 ]
 
 
@@ -61,6 +61,22 @@ def test_what_is_beside_a_packet_of_no_interface():
         program = [(0x20, 0, 0, 0xFFFFF000 + which), (0x06, 0, 0, 9)]
         assert filter.sk_filter(program, DATA) == 0
         assert filter.sk_filter(program, DATA, ifindex=1) == len(DATA)
+
+
+def test_an_attribute_begins_at_a_word():
+    program = [ld(0), ldx(2), (0x20, 0, 0, 0xFFFFF00C), RET_A]
+    assert filter.sk_run_filter(program, filter.Packet(b"\5\0\1\0a\0\0\0\x08\0\2\0abcd", {})) == 8
+
+
+def test_what_was_stored_on_each_way_there():
+    """A word is stored if all jumps to a place come from where it is, whatever stands before the place."""
+    program = [
+        (0x15, 0, 3, 0), (0x02, 0, 0, 3), (0x05, 0, 0, 3), RET_A, ld(0), (0x05, 0, 0, 1), (0x60, 0, 0, 3), RET_A,
+    ]
+    filter.sk_chk_filter(program)
+    program[2] = (0x05, 0, 0, 1)
+    with pytest.raises(LinuxError):
+        filter.sk_chk_filter([*program[:4], (0x15, 1, 0, 0), *program[5:]])
 
 
 ATTRIBUTES = b"\x08\0\1\0abcd\x0c\0\2\0\x08\0\3\0efgh"
