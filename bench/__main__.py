@@ -22,6 +22,7 @@ from rich.table import Table
 from bench import exploring
 from bench.builds import LOOP, table
 from procession import Machine
+from procession.hw.console import BufferConsole
 from procession.include.linux.signal import SIGKILL
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -99,6 +100,39 @@ def traced(report: Report, folder: Path) -> None:
         report.row(f"{what}, slowed down by strace", *times, "<= 3 x the host's", here <= 3 * host)
 
 
+class Stamps(BufferConsole):
+    """A console that keeps in mind when something was written, in seconds."""
+
+    def __init__(self) -> None:
+        super().__init__(b"")
+        self.stamps: list[float] = []
+
+    def write(self, fd: int, data: bytes) -> None:
+        """Output."""
+        self.stamps.append(time.perf_counter())
+        super().write(fd, data)
+
+
+def per_event(program: list[str], idle: int, turns: int = 3000) -> float:
+    """Seconds an event takes of an epoll that has so many idle connections beside."""
+    console = Stamps()
+    if Machine(root="/", console=console).run([*program, str(idle), str(turns)]).status:
+        raise SystemExit(f"{program} failed")
+    return (console.stamps[-1] - console.stamps[0]) / turns
+
+
+def sockets(report: Report, folder: Path) -> None:
+    """Compare TCP with our own pipes, and an epoll of many idle connections with one of few."""
+    tcp, pipes = (per_cycle(guest_run, [str(folder / name)], 200, 5200) for name in ("tcppingpong", "pingpong"))
+    times = f"{tcp * 1e6:.1f} µs", f"{tcp / pipes:.2f}"
+    report.row("TCP ping-pong, against our pipes", times[0], "", times[1], "<= 2.5 x", tcp <= 2.5 * pipes)
+    program = [str(folder / "epollidle")]
+    many = per_event(program, 10_000)
+    few = best(lambda: per_event(program, 10), 3)
+    times = f"{many * 1e6:.1f} µs", f"{many / few:.2f}"
+    report.row("an event among 10,000 idle connections, to 10", times[0], "", times[1], "<= 1.3 x", many <= 1.3 * few)
+
+
 def sleepers(count: int = 10_000) -> tuple[float, float]:
     """Make that many sleeping Python processes: bytes of host memory for each, and late against early cost."""
     marks: list[float] = []
@@ -167,6 +201,7 @@ def main() -> None:
         sides = table(folder)
         compute(report, [str(folder / "compute")])
         traced(report, folder)
+        sockets(report, folder)
     size, growth = sleepers()
     report.row("a sleeping Python process, of 10,000", f"{size:,.0f} B", "", "", "<= 8,192 B", size <= 8192)
     report.row("10,000th clone against the 100th", "", "", f"{growth:.2f}", "<= 1.5", growth <= 1.5)

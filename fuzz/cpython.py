@@ -43,7 +43,8 @@ LIBRARY = HERE.parent / f".packages/root/usr/lib/python{VERSION}"
 ENVIRONMENT = HERE.parent / ".pytest_cache/d/cpython"
 MODULES = (
     "test_time", "test_signal", "test_subprocess", "test_threading", "test_wait3", "test_wait4", "test_fork1",
-    "test_os", "test_posix", "test_resource", "test_pty", "test_fcntl", "test_faulthandler",
+    "test_os", "test_posix", "test_resource", "test_pty", "test_fcntl", "test_faulthandler", "test_socket",
+    "test_epoll", "test_selectors", "test_asyncio", "test_multiprocessing_fork", "test_httpservers",
 )
 SOMEBODY = "1000:1000:1000,1001,1002"
 JOBS = 2
@@ -135,7 +136,9 @@ def command(side: Side, place: str, module: str, tests: Sequence[str]) -> list[s
         return argv
     variables = [part for name, value in environment(place).items() for part in ("--env", f"{name}={value}")]
     # Its time of day is the host's, since the files are; its time is its own, so no test is late where the host is.
-    return [sys.executable, "-m", "procession", "run", "--boot-time", "now", *variables, "--", *argv]
+    # Its name is the host's, which files of the host say the address of.
+    options = ["--boot-time", "now", "--hostname", os.uname().nodename, *variables]
+    return [sys.executable, "-m", "procession", "run", *options, "--", *argv]
 
 
 def cpu_seconds(pid: int) -> float:

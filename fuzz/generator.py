@@ -25,6 +25,8 @@ from fuzz.operations import (
     FREE_TERMINAL_TABLE,
     IDIOMS,
     KILL,
+    NETWORK_IDIOMS,
+    NETWORK_TABLE,
     OPERATIONS,
     SA_RESTART,
     STOP_SIGNALS,
@@ -61,11 +63,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Encoded:
-    """A program in the interpreters' language. terminal: whether it is given one.  freely: see Program."""
+    """A program in the interpreters' language. terminal, network: whether it is given one.  freely: see Program."""
 
     actors: int
     terminal: bool
     freely: bool
+    network: bool
     steps: list[str]
 
 
@@ -115,7 +118,8 @@ class Program:
                 str(first_fd + int(word[1:])) if word[0] == "f" else known.get(word, word) for word in step.words[1:]
             ]
             lines.append(" ".join([str(step.actor), operation.flag, code, *args]))
-        return Encoded(actors, terminal, self.freely, lines)
+        network = any(step.words[0] == "socket" for step in self.steps)
+        return Encoded(actors, terminal, self.freely, network, lines)
 
 
 RawSteps = list[tuple[int | str, list[str]]]
@@ -140,7 +144,13 @@ _FREE_TERMINAL_KINDS: list[_Kind] = [
     *_FREE_KINDS[len(_KINDS):],
     *(operation for operation in FREE_TERMINAL_TABLE for _ in range(2 * operation.weight)),
 ]
+_NETWORK_KINDS: list[_Kind] = [
+    *_KINDS,
+    *(idiom for idiom in NETWORK_IDIOMS for _ in range(16)),
+    *(operation for operation in NETWORK_TABLE for _ in range(2 * operation.weight)),
+]
 _TERMINALS = 80     # of 256 programs so many have a terminal
+_NETWORKS = 40      # and so many a network
 
 
 def decode(data: bytes, kinds: list[_Kind]) -> RawSteps:
@@ -285,7 +295,7 @@ def assemble(data: bytes, *, freely: bool = False) -> Program:
     """Make a program from drawn bytes, eight for a step or an idiom; the first one decides about a terminal."""
     terminal = data[0] > 255 - _TERMINALS
     assembly = _Assembly(terminal=terminal, freely=freely)
-    kinds = _TERMINAL_KINDS if terminal else _KINDS
+    kinds = _TERMINAL_KINDS if terminal else _NETWORK_KINDS if data[0] >= 256 - _TERMINALS - _NETWORKS else _KINDS
     if freely:
         kinds = _FREE_TERMINAL_KINDS if terminal else _FREE_KINDS
     if terminal:

@@ -2,10 +2,10 @@
 
 Kinds: calls (system calls with hostile arguments, from several processes at once), files (damaged executables), code
 (random machine code), frames (damaged signal frames), tracers (processes that trace one another at random), groups
-(tasks that move between control groups), pages (that go through pipes, files and rings of events), opcodes (every
-encoding on a bare engine), short (the same as code of 32 bits). Each batch is a process of its own, so that nothing
-that happens to it stops the others: it may not die, nor hang, nor raise, nor leak, nor use more memory than a limit,
-nor touch a file of the host. A new kind is a function in KINDS.
+(tasks that move between control groups), pages (that go through pipes, files and rings of events), sockets (of all
+families, and what goes through them), opcodes (every encoding on a bare engine), short (the same as code of 32 bits).
+Each batch is a process of its own, so that nothing that happens to it stops the others: it may not die, nor hang, nor
+raise, nor leak, nor use more memory than a limit, nor touch a file of the host. A new kind is a function in KINDS.
 """
 
 from __future__ import annotations
@@ -40,6 +40,9 @@ MEMORY = 64 << 20               # of a machine
 MEMORY_LIMIT = 400 << 20        # of the process it runs in
 SECONDS = 1800                  # a batch may take, on a machine that is busy with other things
 CPU_SECONDS = 120               # of which it may compute
+PROGRAMS = (
+    "wild_syscalls", "wild_code", "wild_frames", "wild_tracers", "wild_pages", "wild_sockets", "exec_all", "churn",
+)
 COMMAND = ["-m", "fuzz.hostile", "--batch"]
 
 
@@ -225,6 +228,14 @@ def _pages(seed: int, size: int) -> int:
     return size
 
 
+def _sockets(seed: int, size: int) -> int:
+    argv = ["/wild_sockets", str(seed), str(size), str(1 + seed % 6)]
+    root: dict[str, bytes | str] = {argv[0]: Path(program("wild_sockets")).read_bytes()}
+    output, _ = _machine(root, argv, cpus=1 + seed % 3, check=seed % 4 == 0)
+    assert output == "survived\n", output
+    return size
+
+
 def originals() -> Iterator[bytes]:
     """What to damage: static and dynamic programs, a loader, whatever of these the host has."""
     yield Path(program("churn")).read_bytes()
@@ -254,6 +265,7 @@ KINDS = {
     "tracers": Kind("processes that trace one another", "families", 40, _tracers),
     "groups": Kind("tasks that move between groups, some of them frozen", "rounds", 20, _groups),
     "pages": Kind("pages that go through pipes, files and rings of events", "rounds", 20, _pages),
+    "sockets": Kind("programs of calls on sockets", "programs", 25, _sockets),
     "frames": Kind("damaged signal frames", "frames", 1000, _frames),
     "opcodes": Kind("encodings on a bare engine", "encodings", 20_000, opcodes.batch),
     "short": Kind("the same as code of 32 bits", "encodings", 20_000, opcodes.short_batch),
@@ -264,7 +276,7 @@ def main(argv: list[str]) -> int:
     """Run from the command line; returns the exit status."""
     if argv[:1] == ["--batch"]:
         kind, seed, size = argv[1], int(argv[2]), int(argv[3])
-        for name in ("wild_syscalls", "wild_code", "wild_frames", "wild_tracers", "wild_pages", "exec_all", "churn"):
+        for name in PROGRAMS:
             program(name)
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
         deeds = touched()

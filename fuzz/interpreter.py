@@ -22,6 +22,7 @@ SI_QUEUE = -1
 WRITE, SIGPROCMASK = 1, 14
 PRCTL, PR_SET_NAME, PR_GET_NAME = 157, 15, 16
 IOCTL, TIOCSPTLCK, TIOCGPTN = 16, 0x40045431, 0x80045430
+SIOCSIFFLAGS, IFF_UP_RUNNING = 0x8914, 0x41
 CLD_FIRST, CLD_LAST = 1, 6
 
 
@@ -225,12 +226,13 @@ async def loop(sys: Any, space: Space, me: int, tid: int, *, in_handler: bool = 
 class Controller:
     """PID 1 of a program's namespace."""
 
-    def __init__(self, sys: Any, count: int, *, terminal: bool, freely: bool) -> None:
-        """Be ready for so many actors, who have a terminal or not; freely: see interpreter.c."""
+    def __init__(self, sys: Any, count: int, *, terminal: bool, freely: bool, network: bool) -> None:
+        """Be ready for so many actors, who have a terminal and a network or not; freely: see interpreter.c."""
         self.sys = sys
         self.count = count
         self.terminal = terminal
         self.freely = freely
+        self.network = network
         self.tids = [0] * count
         self.stats = [-1] * count   # /proc/TID/stat, open
         self.shown = [""] * count
@@ -250,6 +252,10 @@ class Controller:
         await sys.msgget(0, 0o600)
         await sys.shmget(0, 8192, 0o600)
         await sys.sched_setscheduler(0, sys.SCHED_FIFO, 20)
+        if self.network:
+            fd = await sys.socket()
+            await sys.syscall(IOCTL, fd, SIOCSIFFLAGS, b"lo".ljust(16, b"\0") + IFF_UP_RUNNING.to_bytes(24, "little"))
+            await sys.close(fd)
         ends = await self.open_terminal() if self.terminal else ()
         await sys.clone(first_actor)
         for fd in ends:
@@ -406,7 +412,8 @@ class Controller:
 
 async def run_program(sys: Any, program: Encoded) -> None:
     """Be PID 1 of one program."""
-    await Controller(sys, program.actors, terminal=program.terminal, freely=program.freely).run(program.steps)
+    options = {"terminal": program.terminal, "freely": program.freely, "network": program.network}
+    await Controller(sys, program.actors, **options).run(program.steps)
 
 
 def batch(programs: list[Encoded]) -> Callable[..., Any]:
@@ -416,7 +423,8 @@ def batch(programs: list[Encoded]) -> Callable[..., Any]:
         flags = sys.CLONE_NEWPID | sys.CLONE_NEWNS | sys.CLONE_NEWIPC | sys.SIGCHLD
         for number, program in enumerate(programs):
             await sys.print(f"== {number}")
-            pid = await sys.clone(run_program, program, flags=flags)
+            network = sys.CLONE_NEWNET if program.network else 0
+            pid = await sys.clone(run_program, program, flags=flags | network)
             _, status = await sys.waitpid(pid)
             if status:
                 await sys.print(f"FAILED {status}")

@@ -98,6 +98,7 @@ What 3.2 does differently from today's kernels; docs/differences.md explains eac
   So nobody sleeps for zero, and nobody counts.
 - Who was the last in a mount or network namespace sleeps in state D at its end today, for so long that one sees it.
   Those of users have tables of ids. So a real 3.2 alone is asked about these.
+- MSG_TRUNC tells the whole length of a local datagram today; shutdown of a local socket takes any number in 3.2.
 - WALL, WCLONE and WNOTHREAD are EINVAL in 3.2's waitid; tests/oracle/host32.c tells the host so.
 """
 
@@ -268,6 +269,11 @@ TABLE = [
     _op("fcntl", FD, words(0, 1030), words("f0", "f4"), weight=1, flag="-"),
     _op("read", FD, "?d6", words(6, 1), weight=5, flag="r"),
     _op("write", FD, words("sabcdef", "sxyz"), words(3, 1), weight=5),
+    # Pairs of sockets.
+    _op("socketpair", "1", words(1, 1, 2, 5, 0o4001), "0", "?8", weight=5, flag="-"),
+    _op("shutdown", FD, words(0, 1, 2), weight=2),
+    _op("sendto", FD, words("sabcdef", "sxyz"), words(3, 1, 0), words(0, 0x40, 0x4000, 0x4040), "0", "0", weight=3),
+    _op("recvfrom", FD, "?d6", words(6, 1), words(0, 0x40, 0x42, 0x40), "0", "0", weight=4, flag="r"),
     # System V objects.
     _op("semop", "0", ONE_OP, "1", weight=8),
     _op("semop", "0", TWO_OPS, "2", weight=3),
@@ -326,6 +332,11 @@ IDIOMS: Sequence[tuple[tuple[str, str], ...]] = [
     (("d", "vfork"), ("n", "exit_group 1")),
     (("d", f"sigaction {CHLD} 2 4 0"), ("d", "fork")),
     (("d", "pipe ?8"), ("d", "fork"), ("d", "read f0 ?d6 6")),
+    (("d", "socketpair 1 1 0 ?8"), ("d", "fork"), ("d", "read f0 ?d6 6"), ("n", "write f1 sxyz 3")),
+    (("d", "socketpair 1 1 0 ?8"), ("d", "fork"), ("n", "shutdown f0 1"), ("d", "read f1 ?d6 6")),
+    (("d", "socketpair 1 5 0 ?8"), ("d", "write f0 sabcdef 3"), ("d", "write f0 sxyz 3"),
+     ("d", "recvfrom f1 ?d6 1 2 0 0")),
+    (("d", "socketpair 1 2 0 ?8"), ("d", "fork"), ("d", "recvfrom f0 ?d6 6 0 0 0"), ("n", "sendto f1 sxyz 3 0 0 0")),
     (("d", "fork"), ("d", f"waitid 0 0 ?i {WEXITED | WUNTRACED | WCONTINUED} 0"), ("n", f"kill @n {STOP}")),
     (("d", f"rt_sigprocmask 0 ={mask(RT, RT2, USR1)} ?m 8"), ("d", f"rt_sigqueueinfo @d {RT} i34,-1,1"),
      ("d", f"rt_sigqueueinfo @d {RT} i34,-1,2"), ("d", f"rt_sigtimedwait ={mask(RT)} ?i =0,0 8")),
@@ -356,6 +367,33 @@ IDIOMS: Sequence[tuple[tuple[str, str], ...]] = [
      ("d", f"msgsnd 0 {MESSAGE[1]} 4 0")),
     (("d", f"shmat 0 {SEGMENT} 0"), ("d", "fork"), ("d", "shmctl 0 0 0"), ("n", f"shmdt {SEGMENT}"), ("d", "exec 0"),
      ("d", f"shmat 0 {SEGMENT} 0")),
+]
+
+# Networks: programs that have one choose from these as well.
+
+
+def _address(port: int) -> str:
+    """A pointer to the loopback's address, of 16 bytes."""
+    return _structs(struct.pack("<H", 2) + port.to_bytes(2) + b"\x7f\0\0\1" + bytes(8))
+
+
+ADDRESS = words(*map(_address, (1000, 1000, 1001, 0)))
+NETWORK_TABLE = [
+    _op("socket", "2", words(1, 1, 2, 2, 0o4001), "0", weight=8, flag="-"),
+    _op("bind", FD, ADDRESS, words(16, 16, 15), weight=5, flag="-"),
+    _op("listen", FD, words(1, 0, 5), weight=4, flag="-"),
+    _op("connect", FD, ADDRESS, "16", weight=6, flag="r"),
+    _op("accept", FD, "0", "0", weight=5, flag="r"),
+    _op("sendto", FD, words("sabcdef", "sxyz"), words(3, 1, 0), words(0, 0x40, 0x4000), ADDRESS, "16", weight=4),
+    _op("shutdown", FD, words(0, 1, 2), weight=3),
+]
+NETWORK_IDIOMS: Sequence[tuple[tuple[str, str], ...]] = [
+    (("d", "socket 2 1 0"), ("d", f"bind f0 {_address(1000)} 16"), ("d", "listen f0 1"), ("d", "socket 2 1 0"),
+     ("d", f"connect f1 {_address(1000)} 16"), ("d", "accept f0 0 0")),
+    (("d", "socket 2 1 0"), ("d", f"bind f0 {_address(1000)} 16"), ("d", "listen f0 1"), ("d", "fork"),
+     ("n", "accept f0 0 0"), ("d", "socket 2 1 0"), ("d", f"connect f1 {_address(1000)} 16")),
+    (("d", "socket 2 2 0"), ("d", f"bind f0 {_address(1001)} 16"), ("d", "fork"), ("n", "read f0 ?d6 6"),
+     ("d", f"sendto f0 sabcdef 3 0 {_address(1001)} 16")),
 ]
 
 # Terminals: programs that have one choose from these as well.
@@ -468,5 +506,7 @@ FREE_TERMINAL_TABLE = [
 ]
 
 # By name: what the interpreters and the generator look up does not depend on the arguments.
-OPERATIONS = {operation.name: operation for operation in (*FREE_TERMINAL_TABLE, *TERMINAL_TABLE, *FREE_TABLE)}
+OPERATIONS = {
+    operation.name: operation for operation in (*FREE_TERMINAL_TABLE, *TERMINAL_TABLE, *NETWORK_TABLE, *FREE_TABLE)
+}
 OPERATIONS |= {operation.name: operation for operation in TABLE}

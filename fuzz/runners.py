@@ -67,7 +67,8 @@ def _input(programs: Sequence[Program]) -> bytes:
     lines = []
     for number, program in enumerate(programs):
         encoded = program.encode()
-        lines += [f"program {number} {encoded.actors} {encoded.terminal:d} {encoded.freely:d}", *encoded.steps, "end"]
+        has = f"{encoded.terminal:d} {encoded.freely:d} {encoded.network:d}"
+        lines += [f"program {number} {encoded.actors} {has}", *encoded.steps, "end"]
     return "".join(f"{line}\n" for line in lines).encode()
 
 

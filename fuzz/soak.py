@@ -35,6 +35,7 @@ KINDS: dict[str, tuple[Callable[[int, int], Tried], int]] = {
     "code": (partial(hostile.run, "code"), 100_000),
     "frames": (partial(hostile.run, "frames"), 50_000),
     "pages": (partial(hostile.run, "pages"), 5_000),
+    "sockets": (partial(hostile.run, "sockets"), 20_000),
     "tracers": (partial(hostile.run, "tracers"), 50_000),
     "walks": (walks.run, 2_000),
     "repeat": (repeat.run, 200),

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 import select
 import socket
-from typing import Final
+from typing import Final, Protocol
 
-__all__ = ("CONNECTED", "DATA", "ENDED", "PublishedPorts")
+__all__ = ("CONNECTED", "DATA", "ENDED", "Happening", "Ports", "PublishedPorts")
+
+# What it is, the connection's number, the machine's port, data.
+Happening = tuple[str, int, int, bytes]
 
 # What take() tells of a connection.
 CONNECTED: Final = "connected"
@@ -22,6 +25,45 @@ _LOCALHOST: Final = "127.0.0.1"
 _BACKLOG: Final = 128
 _PATIENCE_MS: Final = 5000  # that who is outside may take nothing of the last words
 _TAKEN_AT_ONCE: Final = 65536  # bytes that are taken at once
+
+
+class Ports(Protocol):
+    """What the machine needs of the host. What take() returns decides all; the other calls are told, or pass time."""
+
+    def take(self) -> list[Happening]:
+        """Return what has happened, in the order it was found."""
+        ...
+
+    def wait(self, timeout_ns: int | None, other: int, *, forever: bool) -> bool:
+        """Wait until something comes, or at the descriptor `other` (-1 for none); returns whether it did.
+
+        forever: nothing else can end the machine's wait, whatever the time-out is.
+        """
+        ...
+
+    def pause(self, number: int, *, on: bool) -> None:
+        """Say whether more can be taken in from a connection."""
+        ...
+
+    def send(self, number: int, data: bytes) -> None:
+        """Send outwards."""
+        ...
+
+    def finish(self, number: int) -> None:
+        """Send nothing more outwards, once what there is has gone."""
+        ...
+
+    def drop(self, number: int) -> None:
+        """Close a connection when the host has taken all: nobody is at that port, or the end inside is gone."""
+        ...
+
+    def drain(self) -> None:
+        """Wait until the host has taken all, or for as long as it takes nothing."""
+        ...
+
+    def close(self) -> None:
+        """Close all of it."""
+        ...
 
 
 class _Connection:
@@ -69,9 +111,9 @@ class PublishedPorts:
             connection.sock.close()
         self._connections.clear()
 
-    def take(self) -> list[tuple[str, int, int, bytes]]:
-        """Return what has happened: (what, connection, the machine's port, data), in the order it was found."""
-        found: list[tuple[str, int, int, bytes]] = []
+    def take(self) -> list[Happening]:
+        """Return what has happened, in the order it was found."""
+        found: list[Happening] = []
         for listener, guest in self._listeners.items():
             while (taken := _accept(listener)) is not None:
                 self._next += 1
@@ -147,7 +189,7 @@ class PublishedPorts:
             for number, connection in list(self._connections.items()):
                 self._flush(number, connection)
 
-    def wait(self, timeout_ns: int | None, other: int) -> bool:
+    def wait(self, timeout_ns: int | None, other: int, *, forever: bool) -> bool:
         """Wait until something comes, or at the descriptor `other` (-1 for none); returns whether it did."""
         poll = select.poll()
         for listener in self._listeners:

@@ -1,4 +1,4 @@
-"""Filters of system calls in classic BPF (kernel/seccomp.c, net/core/filter.c, as of 6.18).
+"""Filters of system calls in classic BPF (kernel/seccomp.c, as of 6.18).
 
 Differs: they hold for ELF programs, not for Python ones. SECCOMP_RET_USER_NOTIF is refused: no filter gets a listener.
 The limit on all filters of a task counts instructions as they are given, not as Linux translates them.
@@ -32,14 +32,13 @@ from procession.include.linux.filter import (
     BPF_LSH,
     BPF_MAXINSNS,
     BPF_MEM,
-    BPF_MEMWORDS,
     BPF_MISC,
     BPF_MUL,
     BPF_NEG,
-    BPF_OP_MASK,
     BPF_OR,
     BPF_RET,
     BPF_RSH,
+    BPF_S_ANC_SECCOMP_LD_W,
     BPF_ST,
     BPF_STX,
     BPF_SUB,
@@ -85,14 +84,15 @@ from procession.include.linux.signal import SIGSYS, Siginfo
 from procession.include.linux.syscalls import later_syscall
 from procession.kernel import capability, exit, pid, ptrace, signal_send
 from procession.mm import uaccess
+from procession.net.core.filter import Packet, sk_chk_filter, sk_run_filter
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
+    from procession.net.core.filter import Program
 
 __all__ = ("SeccompFilter", "act", "run_filters", "set_mode_filter", "sys_seccomp")
 
-_DATA_SIZE: Final = 64
 _FLAGS: Final = (
     SECCOMP_FILTER_FLAG_TSYNC
     | SECCOMP_FILTER_FLAG_LOG
@@ -132,15 +132,13 @@ _KNOWN: Final = frozenset(
     )
 )
 
-Instruction = tuple[int, int, int, int]
-
 
 class SeccompFilter:
     """A filter, and those that were installed before it (struct seccomp_filter). total: instructions of all of them."""
 
     __slots__ = ("prev", "prog", "total")
 
-    def __init__(self, prog: list[Instruction], prev: SeccompFilter | None) -> None:
+    def __init__(self, prog: Program, prev: SeccompFilter | None) -> None:
         self.prog = prog
         self.prev = prev
         self.total: int = len(prog) + (0 if prev is None else prev.total + 4)
@@ -149,127 +147,30 @@ class SeccompFilter:
 # Programs.
 
 
-def _check_program(prog: list[Instruction]) -> None:
-    """Refuse a program that could do anything but compute and end (bpf_check_classic, seccomp_check_filter)."""
-    size = len(prog)
-    for pc, (code, jt, jf, k) in enumerate(prog):
-        kind = code & BPF_CLASS_MASK
-        if code not in _KNOWN:
-            raise LinuxError(Errno.EINVAL, f"filter: instruction {code:#x}")
-        if code == BPF_ALU | BPF_DIV and not k:
-            raise LinuxError(Errno.EINVAL, "filter: division by 0")
+def _seccomp_check_filter(prog: Program) -> Program:
+    """Return a program as it runs over a seccomp_data; raises EINVAL if it looks beyond that (seccomp_check_filter)."""
+    found = []
+    for code, jt, jf, k in prog:
         if code in (BPF_ALU | BPF_LSH, BPF_ALU | BPF_RSH) and k >= 32:
             raise LinuxError(Errno.EINVAL, "filter: a wide shift")
-        if (kind in (BPF_ST, BPF_STX) or code in (BPF_LD | BPF_MEM, BPF_LDX | BPF_MEM)) and k >= BPF_MEMWORDS:
-            raise LinuxError(Errno.EINVAL, "filter: no such word of memory")
-        far = k if code == BPF_JMP | BPF_JA else max(jt, jf)
-        if kind == BPF_JMP and pc + far + 1 >= size:
-            raise LinuxError(Errno.EINVAL, "filter: a jump beyond the end")
-        if code == BPF_LD | BPF_ABS and (k & 3 or k >= _DATA_SIZE):
-            raise LinuxError(Errno.EINVAL, "filter: no such word of seccomp_data")
-    if prog[-1][0] not in (BPF_RET | BPF_K, BPF_RET | BPF_A):
-        raise LinuxError(Errno.EINVAL, "filter: its end is no return")
-    _check_load_and_stores(prog)
-
-
-def _check_load_and_stores(prog: list[Instruction]) -> None:
-    """Refuse a program that reads memory which it may not have written (check_load_and_stores)."""
-    valid = 0
-    masks = [0xFFFF] * len(prog)
-    for pc, (code, jt, jf, k) in enumerate(prog):
-        valid &= masks[pc]
-        if code in (BPF_ST, BPF_STX):
-            valid |= 1 << k
-        elif code in (BPF_LD | BPF_MEM, BPF_LDX | BPF_MEM):
-            if not valid >> k & 1:
-                raise LinuxError(Errno.EINVAL, "filter: memory that was never written")
-        elif code == BPF_JMP | BPF_JA:
-            masks[pc + 1 + k] &= valid
-            valid = 0xFFFF
-        elif code & BPF_CLASS_MASK == BPF_JMP:
-            masks[pc + 1 + jt] &= valid
-            masks[pc + 1 + jf] &= valid
-            valid = 0xFFFF
-
-
-def _run(prog: list[Instruction], data: tuple[int, ...]) -> int:
-    """Run a program over the 16 words of a seccomp_data; returns what it returns."""
-    a = x = pc = 0
-    mem = [0] * BPF_MEMWORDS
-    while True:
-        code, jt, jf, k = prog[pc]
-        pc += 1
-        kind = code & BPF_CLASS_MASK
-        operand = x if code & BPF_X else k
-        if kind == BPF_JMP:
-            pc += k if code == BPF_JMP | BPF_JA else jt if _compare(code & BPF_OP_MASK, a, operand) else jf
-        elif kind == BPF_RET:
-            return a if code & BPF_A else k
-        elif kind == BPF_LD:
-            a = _load(code, k, mem, data)
-        elif kind == BPF_LDX:
-            x = _load(code & ~BPF_LDX, k, mem, data)
-        elif kind == BPF_ALU:
-            if code == BPF_ALU | BPF_DIV | BPF_X and not x:
-                return 0
-            a = _compute(code & BPF_OP_MASK, a, operand)
-        elif kind == BPF_ST:
-            mem[k] = a
-        elif kind == BPF_STX:
-            mem[k] = x
-        elif code & BPF_TXA:
-            a = x
+        if code == BPF_LD | BPF_ABS:
+            if k & 3 or k >= SECCOMP_DATA.size:
+                raise LinuxError(Errno.EINVAL, "filter: no such word of seccomp_data")
+            found.append((BPF_LD | BPF_S_ANC_SECCOMP_LD_W, jt, jf, k))
+        elif code in (BPF_LD | BPF_LEN, BPF_LDX | BPF_LEN):
+            found.append((code & BPF_CLASS_MASK | BPF_IMM, jt, jf, SECCOMP_DATA.size))
         else:
-            x = a
-
-
-def _compare(op: int, a: int, operand: int) -> bool:
-    if op == BPF_JEQ:
-        return a == operand
-    if op == BPF_JGT:
-        return a > operand
-    return a >= operand if op == BPF_JGE else bool(a & operand)
-
-
-def _load(code: int, k: int, mem: list[int], data: tuple[int, ...]) -> int:
-    if code == BPF_LD | BPF_ABS:
-        return data[k >> 2]
-    if code == BPF_LD | BPF_MEM:
-        return mem[k]
-    return k if code == BPF_LD | BPF_IMM else _DATA_SIZE
-
-
-def _compute(op: int, a: int, operand: int) -> int:
-    if op == BPF_ADD:
-        a += operand
-    elif op == BPF_SUB:
-        a -= operand
-    elif op == BPF_MUL:
-        a *= operand
-    elif op == BPF_DIV:
-        a //= operand
-    elif op == BPF_AND:
-        a &= operand
-    elif op == BPF_OR:
-        a |= operand
-    elif op == BPF_XOR:
-        a ^= operand
-    elif op == BPF_LSH:
-        a <<= operand & 31
-    elif op == BPF_RSH:
-        a >>= operand & 31
-    else:
-        a = -a
-    return a & UINT_MAX
+            found.append((code, jt, jf, k))
+    return found
 
 
 def run_filters(current: Task, nr: int, arch: int, ip: int, args: tuple[int, ...]) -> int:
     """Return what current's filters say of a call: of several the gravest action (seccomp_run_filters)."""
-    data = SECCOMP_WORDS.unpack(SECCOMP_DATA.pack(nr, arch, ip, *args))
+    data = Packet(b"", {}, SECCOMP_WORDS.unpack(SECCOMP_DATA.pack(nr, arch, ip, *args)))
     verdict = SECCOMP_RET_ALLOW
     f: SeccompFilter | None = current.seccomp_filter
     while f is not None:
-        answer = _run(f.prog, data)
+        answer = sk_run_filter(f.prog, data)
         if _gravity(answer) < _gravity(verdict):
             verdict = answer
         f = f.prev
@@ -323,8 +224,8 @@ def _prepare_filter(current: Task, ptr: UserPtr) -> SeccompFilter:
     if not current.no_new_privs and not capability.capable(current, CAP_SYS_ADMIN):
         raise LinuxError(Errno.EACCES, "a filter without no_new_privs")
     prog = list(SOCK_FILTER.iter_unpack(uaccess.copy_from_user(current, where, length * SOCK_FILTER.size)))
-    _check_program(prog)
-    made = SeccompFilter(prog, current.seccomp_filter)
+    sk_chk_filter(prog, _KNOWN)
+    made = SeccompFilter(_seccomp_check_filter(prog), current.seccomp_filter)
     if made.total > MAX_INSNS_PER_PATH:
         raise LinuxError(Errno.ENOMEM, "too many instructions in all filters")
     return made

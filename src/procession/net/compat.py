@@ -19,7 +19,7 @@ from procession.include.linux.syscalls import COMPAT_SYSCALLS, SYSCALLS, compat_
 from procession.include.linux.time import NSEC_PER_SEC
 from procession.include.linux.types import Fd, Int, UInt, UserPtr
 from procession.mm import uaccess
-from procession.net import mmsg, socket
+from procession.net import mmsg, proto_ops, socket
 from procession.net import scm as net_scm
 from procession.net.core import filter, iovec, sock
 
@@ -144,7 +144,7 @@ async def _sendmsg(current: Task, file: socket.SocketFile, msg: UserPtr, at: int
         controls = cmsghdr_from_user_compat_to_kern(uaccess.copy_from_user(current, control, controllen))
         if len(controls) > current.kernel.net.sysctl_optmem_max:
             raise LinuxError(Errno.ENOBUFS, "control messages")
-        scm = net_scm.scm_send(current, controls)
+        scm = proto_ops.sock_ops(file.private_data).control_messages(current, controls)
     return await socket.sock_sendmsg(current, file, data, data.total, scm, flags, to)
 
 

@@ -17,6 +17,7 @@ from procession.include.linux.netlink import (
 )
 from procession.include.linux.socket import AF_NETLINK, AF_UNIX, SIOCOUTQ, SOCK_DGRAM
 from procession.mm import uaccess
+from procession.net import scm as net_scm
 from procession.net.ipv4.sock import InetSock
 from procession.net.netlink import address as netlink_address
 from procession.net.netlink import af_netlink
@@ -115,6 +116,10 @@ class ProtoOps:
     def getsockopt_bytes(self, current: Task, sk: Any, level: int, optname: int, room: int) -> bytes:
         """Return an option of the family's own as it is stored."""
         return struct.pack("<i", self.getsockopt(current, sk, level, optname, room))
+
+    def control_messages(self, current: Task, control: bytes) -> Scm:
+        """Return what travels beside the bytes; raises as scm_send."""
+        return net_scm.scm_send(current, control)
 
     async def sendmsg(
         self, current: Task, sk: Any, buf: UserPtr, size: int, scm: Scm, flags: int, to: bytes | None

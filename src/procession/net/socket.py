@@ -540,7 +540,8 @@ async def do_sendmsg(current: Task, file: SocketFile, msg: UserPtr, at: int, fla
     if controllen > current.kernel.net.sysctl_optmem_max:
         raise LinuxError(Errno.ENOBUFS, "control messages")
     if controllen:
-        scm = net_scm.scm_send(current, uaccess.copy_from_user(current, control, controllen))
+        controls = uaccess.copy_from_user(current, control, controllen)
+        scm = proto_ops.sock_ops(file.private_data).control_messages(current, controls)
     return await sock_sendmsg(current, file, data, data.total, scm, flags, to)
 
 

@@ -33,6 +33,7 @@ from procession.include.trace.events import SchedProcessExec, SchedProcessFree, 
 from procession.lib import string
 from procession.tools import ps
 from procession.tools.fault_inject import Injector, parse_spec
+from procession.tools.trace_ports import ReplayedPorts
 from procession.tools.trace_volumes import ReplayedVolume
 from procession.tools.tracefile import (
     NumberedConsole,
@@ -314,6 +315,7 @@ class _Player:
         self.calls: dict[int, str] = {}
         self.digest = hashlib.sha256()
         self._changed: list[str] = []
+        self._asked: dict[str, int] = {}
         self._cores = TemporaryDirectory(prefix="procession-cores-")  # for nobody
         try:
             self.machine = self._assemble(replay)
@@ -358,6 +360,8 @@ class _Player:
         kernel.chooser.heard = self._on_choice
         kernel.vfs.lower_opened = self._on_opened
         kernel.vfs.volumes = [self._volume(found) for found in header["volumes"]]
+        if header["published"]:
+            kernel.net.published = ReplayedPorts(self.take_line, self._answer_to_come, self._no_answer)
         kernel.trace.subscribe(self._on_event, *header["names"], vital=True)
         return machine
 
@@ -471,6 +475,23 @@ class _Player:
         if why is not None:
             raise Difference(self.number + 1, "not in the trace", asked, [f"not repeatable: {why}"])
         self.differs(asked)
+
+    def _answer_to_come(self, takes: int) -> bool:
+        """Whether the next line is an answer that ends a wait of the machine, and is still to be asked for.
+
+        takes: how often published ports were asked. A console may not be asked at all while the machine waits.
+        """
+        line = self.reader.peek()
+        if line is None:
+            return False
+        found = parse_line(self.replay.path, self.reader.line, line)
+        what, call = found["event"], found.get("call", found.get("port_call"))
+        if type(call) is not int:
+            return False
+        if what in ("published", "not_repeatable"):
+            return call > takes
+        before, self._asked = self._asked, self.console.asked()
+        return call > self._asked.get(what, call) != before.get(what)
 
     def _on_choice(self, choice: Choice) -> None:
         now = answer_line("choice", self.machine.kernel.clock.now_ns, choice._asdict())

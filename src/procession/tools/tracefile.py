@@ -25,6 +25,7 @@ from procession.include.linux.limits import USHRT_MAX
 from procession.include.linux.nsproxy import RELEASE
 from procession.include.trace.events import EVENTS
 from procession.lib import string
+from procession.tools.trace_ports import RecordedPorts
 from procession.tools.trace_volumes import RecordedVolume
 
 if TYPE_CHECKING:
@@ -146,6 +147,7 @@ def describe(machine: Machine, names: tuple[str, ...] = (), fail: str = "") -> d
         "closed": list(kernel.closed_fds),
         "tty": kernel.tty.is_console,
         "winsize": list(kernel.tty.winsize),
+        **({} if kernel.net.published is None else {"published": True}),
         **_unlike_3_2(kernel),
     }
 
@@ -171,8 +173,6 @@ def _what_it_depends_on(machine: Machine, where: dict[str, str] | None) -> list[
         found.append("without the dictionary that the root was made of")
     if machine.kernel.programs:
         found.append("without the same Python programs")
-    if machine.kernel.net.published is not None:
-        found.append("without what came through published ports")
     return found
 
 
@@ -209,6 +209,8 @@ class TraceWriter:
         kernel.vfs.lower_opened = self._on_opened
         for volume in kernel.vfs.volumes:
             volume.host = RecordedVolume(volume.host, volume.guest, self.answer)
+        if kernel.net.published is not None:
+            kernel.net.published = RecordedPorts(kernel.net.published, self.answer)
 
     def _begin(self) -> None:
         self._begun = True
@@ -267,6 +269,10 @@ class NumberedConsole(ConsoleAround):
         self._inner.write(fd, data)
         self.digest.update(b"%d %d\n" % (fd, len(data)))
         self.digest.update(data)
+
+    def asked(self) -> dict[str, int]:
+        """Return how often each question was asked that is answered in a trace."""
+        return {"console_read": self._reads, "console_wait": self._waits, "console_winsize": self._sizes}
 
 
 class _RecordedConsole(NumberedConsole):
@@ -436,6 +442,7 @@ _FIELDS: Final[dict[str, type | tuple[type, ...]]] = {
     "later": list,
     "release": (str, type(None)),
     "realtime": bool,
+    "published": bool,
     "names": list,
     "volumes": list,
     "not_repeatable": list,
@@ -476,6 +483,7 @@ def read_header(path: Path) -> dict[str, Any]:
         raise TraceError(f"{path}: a trace of {which}; this version reads {readable}: record it again")
     # Not in the files of versions before these could be.
     optional: dict[str, Any] = {"closed": [], "user": None, "hostname": DEFAULT_HOSTNAME, "later": [], "release": None}
+    optional["published"] = False
     for name, value in optional.items():
         found.setdefault(name, value)
     if number != FORMAT:

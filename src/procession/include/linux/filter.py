@@ -1,4 +1,4 @@
-"""Classic BPF (include/uapi/linux/filter.h, bpf_common.h of 6.18)."""
+"""Classic BPF (include/linux/filter.h; include/uapi/linux/bpf_common.h of 6.18)."""
 
 from __future__ import annotations
 
@@ -24,11 +24,21 @@ BPF_JMP: Final = 0x05
 BPF_RET: Final = 0x06
 BPF_MISC: Final = 0x07
 
-# Where loads come from; all are of 32 bits.
+# Of how many bits a load is.
+BPF_SIZE_MASK: Final = 0x18
+BPF_W: Final = 0x00
+BPF_H: Final = 0x08
+BPF_B: Final = 0x10
+
+# Where loads come from.
+BPF_MODE_MASK: Final = 0xE0
 BPF_IMM: Final = 0x00
 BPF_ABS: Final = 0x20
+BPF_IND: Final = 0x40
 BPF_MEM: Final = 0x60
 BPF_LEN: Final = 0x80
+BPF_MSH: Final = 0xA0
+BPF_S_ANC_SECCOMP_LD_W: Final = 0xE0  # the kernel's own: a word of seccomp_data
 
 # Operations.
 BPF_ADD: Final = 0x00

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from procession.hw.console import Console
     from procession.hw.core_store import CoreStore
     from procession.hw.memory import Frames
-    from procession.hw.published import PublishedPorts
+    from procession.hw.published import Ports
     from procession.include.linux.binfmts import CoreDump, LinuxBinfmt
     from procession.include.linux.errno import LinuxError
     from procession.include.linux.fault_inject import FaultAttr
@@ -551,7 +551,7 @@ class NetState:
         self.sockets_in_use: int = 0  # those with an open file
         self.sock_serial: int = 0  # how many have been made
         self.ifindex: int = 0  # the interface that was made last, in whichever network
-        self.published: PublishedPorts | None = None  # hw: ports of the host that lead inside
+        self.published: Ports | None = None  # hw: ports of the host that lead inside
         self.published_inside: Published | None = None  # what is done with them
         self.softnet: SoftnetData | None = None  # packets under way, once there has been an internet socket
         self.tcp_isn: int = 0  # where the next stream begins

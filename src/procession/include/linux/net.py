@@ -30,12 +30,14 @@ class Scm:
     """What travels beside the bytes (struct scm_cookie): open files, and in whose name, with a reference to each.
 
     pid, cred: None if nobody has asked for them.  creds: a struct ucred, what its receiver sees of these.
+    control: the control messages as they were given, of a family that has its own.
     """
 
-    __slots__ = ("fp", "pid", "cred", "creds")  # derived
+    __slots__ = ("fp", "pid", "cred", "creds", "control")  # derived
 
     def __init__(self, fp: Sequence[File] = ()) -> None:
         self.fp: Sequence[File] = fp
         self.pid: Pid | None = None
         self.cred: Cred | None = None
         self.creds: bytes = bytes(12)
+        self.control: bytes = b""

@@ -14,6 +14,8 @@ from procession.include.linux.inet import (
     IPPROTO_UDP,
     IPPROTO_UDPLITE,
 )
+from procession.include.linux.limits import USHRT_MAX
+from procession.include.linux.net import Scm
 from procession.include.linux.socket import AF_INET, SOCK_DGRAM, SOCK_RAW, SOCK_STREAM
 from procession.kernel import capability
 from procession.mm import slab
@@ -41,7 +43,6 @@ from procession.net.unix.sock import SHUTDOWN_MASK
 if TYPE_CHECKING:
     from procession.include.linux.fs import PollTable
     from procession.include.linux.kernel import Kernel
-    from procession.include.linux.net import Scm
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
     from procession.net.core.sock import Sock
@@ -89,11 +90,11 @@ def inet_create(current: Task, family: int, type: int, protocol: int) -> InetSoc
     elif type == SOCK_DGRAM:
         sk = UdpSock(k, net, family, type, protocol, ops)
     else:
-        sk = RawSock(k, net, family, type, protocol, ops)
-        sk.num = protocol
-        sk.sport = protocol
+        sk = RawSock(k, net, family, type, protocol & 0xFF, ops)
+        sk.num = sk.sport = protocol & USHRT_MAX
         sk.hdrincl = protocol == IPPROTO_RAW
-        raw.raw_hash(sk)
+        if sk.num:
+            raw.raw_hash(sk)
     sk.uid = current.cred.fsuid
     return sk
 
@@ -127,6 +128,12 @@ class InetOps(ProtoOps):
     def bind(self, current: Task, sk: Any, name: bytes) -> None:
         """Give a socket a name."""
         inet_names.inet_bind(current, sk, name)
+
+    def control_messages(self, current: Task, control: bytes) -> Scm:
+        """Return them as they are: no files travel here."""
+        scm = Scm()
+        scm.control = control
+        return scm
 
     def socketpair(self, current: Task, a: Any, b: Any) -> None:
         """There are no pairs."""
@@ -263,7 +270,7 @@ class DgramOps(InetOps):
     ) -> int:
         """Send a datagram."""
         inet_names.inet_autobind(sk)
-        return udp.udp_sendmsg(current, sk, buf, size, flags, to)
+        return udp.udp_sendmsg(current, sk, buf, size, flags, to, scm.control)
 
     async def recvmsg(self, current: Task, sk: Any, buf: UserPtr, size: int, flags: int) -> Received:
         """Receive a datagram."""
@@ -288,7 +295,7 @@ class RawOps(DgramOps):
         self, current: Task, sk: Any, buf: UserPtr, size: int, scm: Scm, flags: int, to: bytes | None
     ) -> int:
         """Send a packet."""
-        return raw.raw_sendmsg(current, sk, buf, size, flags, to)
+        return raw.raw_sendmsg(current, sk, buf, size, flags, to, scm.control)
 
 
 _STREAM_OPS: Final = StreamOps()

@@ -23,7 +23,7 @@ from procession.net.ipv4.sock import TcpSock
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from procession.hw.published import PublishedPorts
+    from procession.hw.published import Ports
     from procession.include.linux.kernel import Kernel
 
 __all__ = ("Published", "publish_drain", "publish_init", "publish_shutdown")
@@ -38,7 +38,7 @@ class Published:
 
     __slots__ = ("connections", "idle", "outside", "timer")
 
-    def __init__(self, k: Kernel, outside: PublishedPorts, idle: Callable[[Kernel, int | None], bool] | None) -> None:
+    def __init__(self, k: Kernel, outside: Ports, idle: Callable[[Kernel, int | None], bool] | None) -> None:
         self.outside = outside
         self.idle = idle
         self.connections: dict[int, Inner] = {}
@@ -134,9 +134,13 @@ class Published:
             # What lies at a console that nobody wants to read does not count.
             other = console if k.tty.is_console or k.tty.console_wait.task_list else -1
             step_ns = timeout_ns if other >= 0 or console < 0 or timeout_ns is not None else None
-            found = self.outside.wait(_SLICE_NS if console < 0 and step_ns is None else step_ns, other)
+            step_ns = _SLICE_NS if console < 0 and step_ns is None else step_ns
+            found = self.outside.wait(step_ns, other, forever=timeout_ns is None)
             if timeout_ns is not None:
-                return found and self.look(k)
+                happened = self.look(k)
+                if happened:
+                    k.clock.sync()
+                return happened
             console = -1 if found and other >= 0 else console
 
 

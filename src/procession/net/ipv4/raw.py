@@ -14,16 +14,20 @@ from procession.include.linux.inet import (
     IPPROTO_ICMP,
     IPPROTO_ICMPV6,
     IPPROTO_RAW,
+    IPPROTO_TCP,
+    IPPROTO_UDP,
+    IPPROTO_UDPLITE,
     SIN6_LEN_RFC2133,
     SOCKADDR_IN,
 )
+from procession.include.linux.limits import USHRT_MAX
 from procession.include.linux.socket import AF_INET, AF_INET6, MSG_OOB
 from procession.include.linux.tcp import TCP_CLOSE, TCP_ESTABLISHED
 from procession.mm import uaccess
 from procession.net.core.sock import SOCK_BROADCAST, sock_prot_inuse_add
-from procession.net.ipv4 import datagram, ip_output, route
-from procession.net.ipv4.skbuff import InetSkb
-from procession.net.ipv4.sock import SOCK_BINDADDR_LOCK, InetSock, RawSock, inet_net, proto_name
+from procession.net.ipv4 import datagram, ip_output, route, send_ctl
+from procession.net.ipv4.skbuff import InetSkb, TcpSkb
+from procession.net.ipv4.sock import SOCK_BINDADDR_LOCK, InetSock, Ipcm, RawSock, inet_net, proto_name
 from procession.net.unix.sock import SEND_SHUTDOWN
 
 if TYPE_CHECKING:
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
 
-__all__ = ("raw_bind", "raw_close", "raw_hash", "raw_rcv", "raw_route", "raw_sendmsg")
+__all__ = ("raw_bind", "raw_close", "raw_hash", "raw_rcv", "raw_route", "raw_sendmsg", "udp_parse")
 
 _HEAD: Final = 20  # bytes of an IPv4 header
 _IPV4: Final = 0x45
@@ -40,6 +44,8 @@ _IPV4: Final = 0x45
 
 def raw_hash(sk: RawSock) -> None:
     """Let packets find a socket."""
+    if sk.num == IPPROTO_TCP:
+        sk.kernel.not_modelled("socket: SOCK_RAW of IPPROTO_TCP")
     inet_net(sk.net).raw[sk] = None
     sock_prot_inuse_add(sk.net, proto_name(sk), 1)
 
@@ -47,8 +53,9 @@ def raw_hash(sk: RawSock) -> None:
 def raw_close(sk: RawSock) -> None:
     """The socket's file is closed."""
     sk.dead = True
-    del inet_net(sk.net).raw[sk]
-    sock_prot_inuse_add(sk.net, proto_name(sk), -1)
+    if sk.num:
+        del inet_net(sk.net).raw[sk]
+        sock_prot_inuse_add(sk.net, proto_name(sk), -1)
     sk.receive_queue.clear()
     sk.error_queue.clear()
     sk.rmem = 0
@@ -79,12 +86,12 @@ def raw_bind(sk: RawSock, name: bytes) -> None:
         sk.userlocks |= SOCK_BINDADDR_LOCK
 
 
-def raw_route(sk: InetSock, daddr: bytes) -> tuple[bytes, bytes]:
-    """Return the target and the sender's address; raises ENETUNREACH, EINVAL, EACCES for a broadcast."""
+def raw_route(sk: InetSock, daddr: bytes, ipc: Ipcm | None = None) -> tuple[bytes, bytes]:
+    """Return the target and the sender's address; raises ENETUNREACH, EINVAL, ENODEV, EACCES for a broadcast."""
+    bound, oif = (sk.saddr, sk.bound_dev_if) if ipc is None else (ipc.saddr, ipc.oif)
     if len(daddr) == 16:
-        return route.ip6_route_output(sk.net, daddr, sk.saddr if len(sk.saddr) == 16 else bytes(16))
-    saddr = sk.saddr if len(sk.saddr) == 4 else bytes(4)
-    target, source, kind = route.ip_route_output(sk.net, daddr, saddr, sk.bound_dev_if)
+        return route.ip6_route_output(sk.net, daddr, bound if len(bound) == 16 else bytes(16))
+    target, source, kind = route.ip_route_output(sk.net, daddr, bound if len(bound) == 4 else bytes(4), oif)
     if kind == route.RTN_BROADCAST and not sk.flags & SOCK_BROADCAST:
         raise LinuxError(Errno.EACCES, "a broadcast")
     return target, source
@@ -116,21 +123,34 @@ def _target(sk: RawSock, to: bytes | None) -> bytes:
     return to[8:24] if any(to[8:24]) else IN6ADDR_LOOPBACK
 
 
-def raw_sendmsg(current: Task, sk: RawSock, buf: UserPtr, size: int, flags: int, to: bytes | None) -> int:
+def raw_sendmsg(
+    current: Task, sk: RawSock, buf: UserPtr, size: int, flags: int, to: bytes | None, control: bytes = b""
+) -> int:
     """Send a packet; with IP_HDRINCL its head is the caller's.
 
-    Raises EMSGSIZE, EOPNOTSUPP, EDESTADDRREQ, EINVAL, EAFNOSUPPORT, ENETUNREACH, EACCES, EFAULT, EPIPE.
+    Raises EMSGSIZE, EOPNOTSUPP, EDESTADDRREQ, EINVAL, EAFNOSUPPORT, ENETUNREACH, ENODEV, EACCES, EFAULT, EPIPE.
     """
     if size > 0xFFFF:
         raise LinuxError(Errno.EMSGSIZE, "longer than a packet")
     if flags & MSG_OOB:
         raise LinuxError(Errno.EOPNOTSUPP, "no urgent data")
-    daddr, saddr = raw_route(sk, _target(sk, to))
+    target = _target(sk, to)
+    ipc = Ipcm(sk.saddr, sk.bound_dev_if)
+    if control and sk.family == AF_INET:
+        send_ctl.ip_cmsg_send(ipc, control)
+    elif control:
+        send_ctl.datagram_send_ctl(sk.net, ipc, control)
+    daddr, saddr = raw_route(sk, target, ipc)
+    if len(daddr) == 4 and not sk.hdrincl and size > 0xFFFF - _HEAD:
+        raise LinuxError(Errno.EMSGSIZE, "longer than a packet")
     data = uaccess.copy_from_user(current, buf, size) if size else b""
     sk.sock_error()
     if sk.shutdown & SEND_SHUTDOWN:
         raise LinuxError(Errno.EPIPE, "shut down")
-    protocol, hops, tos = sk.num, sk.uc_ttl if sk.uc_ttl >= 0 else 64, sk.tos
+    ttl = sk.uc_ttl if len(daddr) == 4 else ipc.hops if ipc.hops >= 0 else sk.hop_limit
+    protocol, hops, tos = sk.protocol, ttl if ttl >= 0 else 64, sk.tos
+    if len(daddr) == 16:
+        tos = ipc.tclass if ipc.tclass >= 0 else sk.tclass
     if sk.hdrincl and len(daddr) == 4:
         if size < _HEAD:
             raise LinuxError(Errno.EINVAL, "shorter than a head")
@@ -142,7 +162,7 @@ def raw_sendmsg(current: Task, sk: RawSock, buf: UserPtr, size: int, flags: int,
     elif protocol == IPPROTO_ICMPV6 and len(data) >= 4:
         data = _checksum6(data, saddr, daddr)
     skb = InetSkb(data, saddr, 0, daddr, 0)
-    skb.protocol, skb.hops, skb.tos = protocol, hops, tos
+    skb.protocol, skb.hops, skb.tos, skb.raw = protocol, hops, tos, True
     ip_output.ip_send(sk.kernel, sk.net, skb)
     return size
 
@@ -172,16 +192,49 @@ def raw_rcv(k: Kernel, net: NetNamespace, skb: InetSkb) -> None:
     for sk in inet_net(net).raw.copy():
         if sk.num != skb.protocol or len(sk.any_address()) != len(skb.daddr) or not _matches(sk, skb):
             continue
-        copy = InetSkb(skb.data, skb.saddr, 0, skb.daddr, 0)
-        copy.hops, copy.tos = skb.hops, skb.tos
+        if isinstance(skb, TcpSkb):
+            continue
+        data = skb.data if skb.raw or skb.protocol not in (IPPROTO_UDP, IPPROTO_UDPLITE) else udp_head(skb) + skb.data
+        copy = InetSkb(data, skb.saddr, 0, skb.daddr, 0)
+        copy.hops, copy.tos, copy.protocol = skb.hops, skb.tos, skb.protocol
         if len(skb.daddr) == 4:
-            copy.data = _head(skb) + skb.data
+            copy.data = _head(copy) + data
         if not datagram.queue_rcv_skb(sk, copy):
             sk.drops += 1
     if skb.protocol == IPPROTO_ICMP and len(skb.daddr) == 4:
         _echo(k, net, skb, ICMP_ECHO, ICMP_ECHOREPLY)
     elif skb.protocol == IPPROTO_ICMPV6 and len(skb.daddr) == 16:
         _echo(k, net, skb, ICMPV6_ECHO_REQUEST, ICMPV6_ECHO_REPLY)
+
+
+def udp_head(skb: InetSkb) -> bytes:
+    """Return the head of a datagram. On a loopback UDP's checksum is that of the addresses: nobody computes it."""
+    size = 8 + len(skb.data)
+    pseudo = skb.saddr + skb.daddr + skb.protocol.to_bytes(4) + size.to_bytes(4)
+    ports = skb.source.to_bytes(2) + skb.dest.to_bytes(2)
+    if skb.protocol == IPPROTO_UDP:
+        return ports + size.to_bytes(2) + (~checksum(pseudo) & USHRT_MAX).to_bytes(2)
+    whole = checksum(pseudo + ports + size.to_bytes(2) + b"\0\0" + skb.data) or USHRT_MAX
+    return ports + size.to_bytes(2) + whole.to_bytes(2)
+
+
+def udp_parse(skb: InetSkb) -> bool:
+    """Take the head of a datagram off what a raw socket sent; returns whether it is a datagram (__udp4_lib_rcv)."""
+    data = skb.data
+    if len(data) < 8:
+        return False
+    size, total = int.from_bytes(data[4:6]), int.from_bytes(data[6:8])
+    lite = skb.protocol == IPPROTO_UDPLITE
+    whole = len(data) if lite else size
+    covered = size or len(data) if lite else size
+    if not 8 <= covered <= len(data) or (not total and (lite or len(skb.daddr) == 16)):
+        return False
+    pseudo = skb.saddr + skb.daddr + skb.protocol.to_bytes(4) + whole.to_bytes(4)
+    if total and checksum(pseudo + data[:covered]):
+        return False
+    skb.source, skb.dest = int.from_bytes(data[:2]), int.from_bytes(data[2:4])
+    skb.data, skb.raw = data[8:whole], False
+    return True
 
 
 def _matches(sk: RawSock, skb: InetSkb) -> bool:

@@ -17,10 +17,24 @@ class InetSkb:
 
     saddr, daddr, source, dest: where it comes from and goes to.  data: what it carries.  truesize: what it costs the
     queue that it is in.  err: a struct sock_extended_err and what follows it, in an error queue.  stamp_ns: the time of
-    day it came, 0 if nobody wanted to know.
+    day it came, 0 if nobody wanted to know.  raw: a raw socket sent it, so that its data begins
+    with the head of its protocol.
     """
 
-    __slots__ = ("daddr", "data", "dest", "err", "hops", "protocol", "saddr", "source", "stamp_ns", "tos", "truesize")
+    __slots__ = (
+        "daddr",
+        "data",
+        "dest",
+        "err",
+        "hops",
+        "protocol",
+        "raw",
+        "saddr",
+        "source",
+        "stamp_ns",
+        "tos",
+        "truesize",
+    )
 
     def __init__(self, data: bytes, saddr: bytes, source: int, daddr: bytes, dest: int) -> None:
         self.data = data
@@ -34,6 +48,7 @@ class InetSkb:
         self.stamp_ns = 0
         self.hops = 64
         self.tos = 0
+        self.raw = False
 
 
 class TcpSkb(InetSkb):

@@ -28,6 +28,7 @@ __all__ = (
     "BindBucket",
     "InetNet",
     "InetSock",
+    "Ipcm",
     "RawSock",
     "RequestSock",
     "TcpSock",
@@ -143,10 +144,23 @@ class InetSock(Sock):
         return IN6ADDR_ANY if self.family == AF_INET6 else INADDR_ANY
 
 
+class Ipcm:
+    """How a packet is sent (struct ipcm_cookie): from where, over which interface; -1 is as the socket has it."""
+
+    __slots__ = ("hops", "oif", "saddr", "tclass")
+
+    def __init__(self, saddr: bytes, oif: int) -> None:
+        self.saddr = saddr
+        self.oif = oif
+        self.hops = -1
+        self.tclass = -1
+
+
 class UdpSock(InetSock):
     """struct udp_sock.
 
-    pending: what is held back by a cork, and where it goes.  corked: UDP_CORK is set.  drops: packets that had no room.
+    pending: what is held back by a cork; pending_to: where it goes, to which port, and how.  corked: UDP_CORK is set.
+    drops: packets that had no room.
     """
 
     __slots__ = ("corked", "drops", "pending", "pending_to", "serial")
@@ -155,7 +169,7 @@ class UdpSock(InetSock):
         super().__init__(k, net, family, type, protocol, ops)
         self.corked = False
         self.pending: bytearray | None = None
-        self.pending_to: tuple[bytes, int] = (b"", 0)
+        self.pending_to: tuple[bytes, int, Ipcm] = (b"", 0, Ipcm(b"", 0))
         self.drops = 0
         self.serial = 0
 

@@ -65,9 +65,10 @@ def tcp_init_sock(sk: TcpSock) -> None:
 
 def tcp_v4_rcv(k: Kernel, net: NetNamespace, packet: InetSkb) -> None:
     """Take a segment from the network."""
-    assert isinstance(packet, TcpSkb)
-    skb = packet
     inet_net(net).count("TcpInSegs")
+    if not isinstance(packet, TcpSkb):
+        return  # a raw socket's
+    skb = packet
     sk = inet_hashtables.inet_lookup_established(net, skb.saddr, skb.source, skb.daddr, skb.dest)
     if isinstance(sk, TimewaitSock):
         if not tcp_minisocks.tcp_timewait_state_process(k, sk, skb):

@@ -13,14 +13,14 @@ from procession.include.linux.inet import (
     IPPROTO_UDPLITE,
 )
 from procession.include.linux.limits import INT_MAX
-from procession.include.linux.socket import AF_INET, AF_INET6, MSG_DONTROUTE, MSG_MORE, MSG_OOB
+from procession.include.linux.socket import AF_INET, AF_INET6, MSG_MORE, MSG_OOB
 from procession.include.linux.tcp import TCP_ESTABLISHED
 from procession.mm import uaccess
 from procession.net.core.sock import SOCK_BROADCAST, sock_prot_inuse_add
-from procession.net.ipv4 import datagram, ip_output, route
+from procession.net.ipv4 import datagram, ip_output, raw, route, send_ctl
 from procession.net.ipv4.inet_hashtables import PORT_HIGH, PORT_LOW, ipv6_rcv_saddr_equal, random_port
 from procession.net.ipv4.skbuff import InetSkb
-from procession.net.ipv4.sock import UdpSock, inet_net, proto_name
+from procession.net.ipv4.sock import Ipcm, UdpSock, inet_net, proto_name
 from procession.net.unix.sock import SEND_SHUTDOWN
 
 if TYPE_CHECKING:
@@ -139,6 +139,9 @@ def _stats_name(protocol: int, address: bytes) -> str:
 def udp_rcv(k: Kernel, net: NetNamespace, skb: InetSkb) -> None:
     """Take a datagram from the network."""
     name = _stats_name(skb.protocol, skb.daddr)
+    if skb.raw and not raw.udp_parse(skb):
+        inet_net(net).count(name + "InErrors")
+        return
     if len(skb.daddr) == 4 and route.inet_addr_type(net, skb.daddr) in (route.RTN_BROADCAST, route.RTN_MULTICAST):
         _mcast_deliver(net, skb)
         return
@@ -201,10 +204,13 @@ def _send_unreach(k: Kernel, net: NetNamespace, skb: InetSkb) -> None:
 # Sending.
 
 
-def udp_sendmsg(current: Task, sk: UdpSock, buf: UserPtr, size: int, flags: int, to: bytes | None) -> int:
+def udp_sendmsg(
+    current: Task, sk: UdpSock, buf: UserPtr, size: int, flags: int, to: bytes | None, control: bytes = b""
+) -> int:
     """Send a datagram, or a part of one that is held back.
 
-    Raises EMSGSIZE, EOPNOTSUPP, EINVAL, EAFNOSUPPORT, EDESTADDRREQ, ENETUNREACH, EACCES, EFAULT, EPIPE, an error left.
+    Raises EMSGSIZE, EOPNOTSUPP, EINVAL, EAFNOSUPPORT, EDESTADDRREQ, ENETUNREACH, ENODEV, EACCES, EFAULT, EPIPE, an
+    error left.
     """
     six = sk.family == AF_INET6
     if size > (INT_MAX - 8 if six else 0xFFFF):
@@ -219,28 +225,42 @@ def udp_sendmsg(current: Task, sk: UdpSock, buf: UserPtr, size: int, flags: int,
         if sk.state != TCP_ESTABLISHED:
             raise LinuxError(Errno.EDESTADDRREQ, "to whom?")
         target = (sk.daddr, sk.dport)
-    daddr, saddr = udp_route(sk, target[0], dontroute=bool(flags & MSG_DONTROUTE))
+    ipc = _sent_as(sk, target[0], control)
+    daddr, saddr = udp_route(sk, target[0], ipc)
     most = _MAX_DATAGRAM if len(daddr) == 4 else _MAX_DATAGRAM6
     if size > most:
         raise LinuxError(Errno.EMSGSIZE, "longer than a datagram")
     if more:
         sk.pending = bytearray()
-        sk.pending_to = (daddr, target[1])
+        sk.pending_to = (daddr, target[1], ipc)
         return _append(current, sk, buf, size, more=True)
     data = uaccess.copy_from_user(current, buf, size) if size else b""
     _check_sender(sk)
-    _send(sk, data, saddr, daddr, target[1])
+    _send(sk, data, saddr, daddr, target[1], ipc)
     return size
 
 
-def udp_route(sk: UdpSock, daddr: bytes, *, dontroute: bool = False) -> tuple[bytes, bytes]:
-    """Return the target and the sender's address; raises ENETUNREACH, EINVAL, EACCES for a broadcast."""
+def _sent_as(sk: UdpSock, daddr: bytes, control: bytes) -> Ipcm:
+    """Return how a datagram is sent: as the socket says, or control messages; raises EINVAL, ENODEV."""
+    ipc = Ipcm(sk.saddr, sk.bound_dev_if)
+    if not control:
+        return ipc
+    if len(daddr) == 4:
+        send_ctl.ip_cmsg_send(ipc, control)
+    else:
+        send_ctl.datagram_send_ctl(sk.net, ipc, control)
+    return ipc
+
+
+def udp_route(sk: UdpSock, daddr: bytes, ipc: Ipcm | None = None) -> tuple[bytes, bytes]:
+    """Return the target and the sender's address; raises ENETUNREACH, EINVAL, ENODEV, EACCES for a broadcast."""
+    bound, oif = (sk.saddr, sk.bound_dev_if) if ipc is None else (ipc.saddr, ipc.oif)
     if len(daddr) == 16:
-        return route.ip6_route_output(sk.net, daddr, sk.saddr if len(sk.saddr) == 16 else bytes(16))
-    saddr = sk.saddr if len(sk.saddr) == 4 else bytes(4)
-    if any(sk.saddr) and len(sk.saddr) == 16:
+        return route.ip6_route_output(sk.net, daddr, bound if len(bound) == 16 else bytes(16))
+    if any(bound) and len(bound) == 16:
         raise LinuxError(Errno.ENETUNREACH, "from an IPv6 address")
-    oif = sk.bound_dev_if or (sk.mc_index if route.is_multicast(daddr) else 0)
+    saddr = bound if len(bound) == 4 else bytes(4)
+    oif = oif or (sk.mc_index if route.is_multicast(daddr) else 0)
     target, source, kind = route.ip_route_output(sk.net, daddr, saddr, oif)
     if kind == route.RTN_BROADCAST and not sk.flags & SOCK_BROADCAST:
         raise LinuxError(Errno.EACCES, "a broadcast")
@@ -276,13 +296,13 @@ def udp_push_pending_frames(sk: UdpSock) -> None:
     """Send what is held back, if anything is."""
     if sk.pending is None:
         return
-    data, (daddr, dport) = bytes(sk.pending), sk.pending_to
+    data, (daddr, dport, ipc) = bytes(sk.pending), sk.pending_to
     sk.pending = None
-    daddr, saddr = udp_route(sk, daddr)
-    _send(sk, data, saddr, daddr, dport)
+    daddr, saddr = udp_route(sk, daddr, ipc)
+    _send(sk, data, saddr, daddr, dport, ipc)
 
 
-def _send(sk: UdpSock, data: bytes, saddr: bytes, daddr: bytes, dport: int) -> None:
+def _send(sk: UdpSock, data: bytes, saddr: bytes, daddr: bytes, dport: int, ipc: Ipcm) -> None:
     skb = InetSkb(data, saddr, sk.num, daddr, dport)
     skb.protocol = sk.protocol
     four = len(daddr) == 4
@@ -291,7 +311,7 @@ def _send(sk: UdpSock, data: bytes, saddr: bytes, daddr: bytes, dport: int) -> N
         ttl = sk.mc_ttl
         if not sk.mc_loop:
             return
-    skb.hops = ttl if ttl >= 0 else 64
-    skb.tos = sk.tos if four else sk.tclass
+    skb.hops = ipc.hops if ipc.hops >= 0 else ttl if ttl >= 0 else 64
+    skb.tos = sk.tos if four else ipc.tclass if ipc.tclass >= 0 else sk.tclass
     inet_net(sk.net).count(_stats_name(sk.protocol, daddr) + "OutDatagrams")
     ip_output.ip_send(sk.kernel, sk.net, skb)
