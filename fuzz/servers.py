@@ -84,7 +84,7 @@ RUNS = (
     ),
     Served(
         "ss, ip, fuser, lsof", "tools.sh", ("ss", "ip", "fuser", "lsof", "/usr/bin/python3"),
-        options=("--later", "statx"), quick=1,
+        options=("--later", "statx,IFLA_EXT_MASK"), quick=1,
     ),
     Served("inotifywait", "watch.sh", ("inotifywait",), quick=1),
     Served("make -j4", "make.sh", ("make",), quick=1),

@@ -20,7 +20,7 @@ import traceback
 from rich.console import Console
 from rich.table import Table
 
-from fuzz import cpython, explored, faults, hostile, programs, repeat, seeds, terminals
+from fuzz import cpython, explored, faults, hostile, programs, repeat, seeds, servers, terminals
 from fuzz.tried import Tried
 
 __all__ = ("KINDS", "main")
@@ -40,6 +40,7 @@ KINDS: dict[str, tuple[Callable[[int, int], Tried], int]] = {
     "seeds": (seeds.run, 2_000),
     "explored": (explored.run, 21),
     "cpython": (cpython.run, 3000),
+    "servers": (servers.run, len(servers.RUNS)),
 }
 
 

@@ -25,6 +25,7 @@ echo "ss -tlnp"
 ss -tlnp 2>/dev/null | awk '{ print $4, $6 }' | masked | sort
 echo "ip addr"
 ip addr | grep -v valid_lft | sed 's/mtu [0-9]*/mtu N/; s/ *qlen [0-9]*//; s/ *$//'
+ip -o link show lo | sed 's/mtu [0-9]*/mtu N/; s/ *qlen [0-9]*//; s/ *\\/\\/'
 ip -br addr | sed 's/ *$//'
 ip route show table local type local
 echo "fuser"
