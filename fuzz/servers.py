@@ -14,6 +14,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from difflib import unified_diff
 import os
 from pathlib import Path
 import re
@@ -74,6 +75,10 @@ RUNS = (
     Served("redis", "redis.sh", ("redis-server", "redis-benchmark", "redis-cli"), quick=100),
     Served("nginx", "nginx.sh", ("nginx", "ab", "curl"), quick=40),
     Served("PostgreSQL", "postgres.sh", ("postgres", "setpriv"), vain=("mmap: MAP_HUGETLB",), root=True),
+    Served("MariaDB", "mariadb.sh", ("mariadbd", "mariadb"), vain=NO_NUMA),
+    Served("memcached", "memcached.sh", ("memcached", "/usr/bin/python3")),
+    Served("Apache", "apache.sh", ("apache2", "ab", "curl"), options=("--later", "getrandom"), root=True),
+    Served("HAProxy, lighttpd, socat", "haproxy.sh", ("haproxy", "lighttpd", "socat", "ab", "curl")),
     Served("python3 -m http.server", "python.sh", ("/usr/bin/python3", "curl")),
     Served("Go, net/http", "go.sh", ("go", "ab", "curl"), builds=("server.go", "SERVED_GO")),
     Served("Rust, a pool of threads", "rust.sh", ("rustc", "cc", "ab", "curl"), builds=("server.rs", "SERVED_RUST")),
@@ -101,8 +106,8 @@ RUNS = (
 class Ended:
     """How a run ended.
 
-    status: None if it was killed for its time.  cpu: seconds, of all its processes.  vain: what is not here and it asked
-    for.
+    status: None if it was killed for its time.  cpu: seconds, of all its processes.  vain: what it asked for that is
+    not here.
     """
 
     status: int | None
@@ -162,7 +167,8 @@ def program(served: Served) -> dict[str, str]:
 def environment(served: Served, count: int) -> dict[str, str]:
     """Return the variables of a run, the same on both sides; count: of requests, 0: the script's own number."""
     few = {"COUNT": str(count)} if count else {}
-    return {"PATH": path(), "HOME": "/nonexistent", "LC_ALL": "C", "TZ": "UTC0", "TERM": "dumb", **few, **program(served)}
+    settled = {"HOME": "/nonexistent", "LC_ALL": "C", "TZ": "UTC0", "TERM": "dumb"}
+    return {"PATH": path(), **settled, **few, **program(served)}
 
 
 # --- one side ---
@@ -230,7 +236,7 @@ def differences(served: Served, host: Ended | None, ours: Ended) -> str:
     elif host is not None and ours.status != host.status:
         wrong.append(f"exit status {ours.status}, on the host {host.status}")
     elif host is not None and ours.output != host.output:
-        wrong.append("\n".join(["it prints", *ours.output, "and on the host", *host.output]))
+        wrong += ["it prints something else", *unified_diff(host.output, ours.output, "host", "inside", lineterm="")]
     return f"{served.name}: " + "\n".join([*wrong, ours.errors]) if wrong else ""
 
 
@@ -261,12 +267,17 @@ def both(served: Served, seed: int) -> tuple[list[str], Ended | None, Ended | No
 
 def row(served: Served, host: Ended, ours: Ended) -> str:
     """Return its line of the table."""
-    names = ["".join(figure.rpartition(": ")[:1]) for figure in host.figures]
-    pairs = zip(names, *([one.rpartition(": ")[2].split()[0] for one in side.figures] for side in (ours, host)), strict=True)
-    figures = "; ".join(f"{name}: {inside_:>s}, {there}" for name, inside_, there in pairs)
-    options = " ".join(f"`{option}`" for option in [" ".join(served.options)] if option)
+    pairs = zip(map(rate, ours.figures), map(rate, host.figures), strict=True)
+    figures = "; ".join(f"{what}: {here}, {there}" for (what, here), (_, there) in pairs)
+    options = f"`{' '.join(served.options)}`" if served.options else ""
     times = f"{ours.cpu / host.cpu:.0f}"
     return f"| {served.name} | `{served.script}` | {options} | {ours.cpu:.1f} | {host.cpu:.2f} | {times} | {figures} |"
+
+
+def rate(figure: str) -> tuple[str, str]:
+    """Return what a figure is of, and how many a second."""
+    what, _, much = figure.rpartition(": ")
+    return what, much.split()[0]
 
 
 def run(count: int | None = None, seed: int = 0, names: Sequence[str] = (), write: bool = False) -> Tried:
@@ -291,7 +302,7 @@ def run(count: int | None = None, seed: int = 0, names: Sequence[str] = (), writ
 
 def with_rows(text: str, rows: Sequence[str]) -> str:
     """Return the page with these lines in its table."""
-    head = "| server | script of `fuzz/served` | options | inside, s | host, s | times | a second: inside by its own clock, host |"
+    head = "| server | script | options | inside, s | host, s | times | a second: inside by its own clock, host |"
     lines = [head, "|---|---|---|---:|---:|---:|---|", *rows]
     return TABLE.sub(lambda match: match[1] + "\n" + "\n".join(lines) + "\n\n" + match[2], text)
 

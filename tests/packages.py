@@ -37,14 +37,14 @@ PROGRAMS = {
     "tini": ["tini"], "tmux": ["tmux"], "vim": ["vim"], "vim-tiny": ["vi", "vim.tiny"], "zsh-static": ["zsh"],
 }
 SERVERS = {
-    "golang-go": ["go"], "nodejs": ["node"], "openssh-client": ["sftp", "ssh", "ssh-keygen"],
-    "openssh-server": ["sshd"], "postgresql": ["postgres"], "rustc": ["rustc"],
+    "apache2-bin": ["apache2"], "golang-go": ["go"], "haproxy": ["haproxy"], "lighttpd": ["lighttpd"],
+    "mariadb-client-core": ["mariadb"], "mariadb-server-core": ["mariadbd"], "memcached": ["memcached"],
+    "nodejs": ["node"], "openssh-client": ["sftp", "ssh", "ssh-keygen"],
+    "openssh-server": ["sshd"], "postgresql": ["postgres"], "rustc": ["rustc"], "socat": ["socat"],
 }
 AS_GOOD = {"gdb-minimal": "gdb", "zsh-static": "zsh"}       # if it is installed
 OTHERWISE = {"gdb-minimal": "gdb"}      # where the release has no such package
-PACKAGE_OF = {
-    program: package for packages in (PROGRAMS, SERVERS) for package, programs in packages.items() for program in programs
-}
+PACKAGE_OF = {program: package for package, programs in (PROGRAMS | SERVERS).items() for program in programs}
 
 # Names that the system's alternatives would give, or an installation script.
 LINKS = {"vi": "vim.tiny", "vim": "vim.basic", "zsh": "zsh-static"}
@@ -180,7 +180,7 @@ def _extract(tar: subprocess.Popen[bytes], root: Path) -> None:
 
 
 def is_dynamic_program(path: Path) -> bool:
-    """Whether it is an ELF file that names an interpreter; not of Go, which is ruined by patchelf and wants libc only."""
+    """Whether it is an ELF file that names an interpreter; not of Go: patchelf ruins those, which want libc only."""
     if path.is_symlink() or not path.is_file():
         return False
     with path.open("rb") as file:
@@ -264,7 +264,7 @@ def sought(names: Iterable[str]) -> str:
 
 
 def provide(programs: Collection[str] = PROGRAMS, folder: Path = FOLDER) -> str:
-    """Fetch those of these packages that are not installed, unless that was done; returns why it cannot be, or nothing."""
+    """Fetch what is not installed of these packages, unless that was done; returns why it cannot be, or nothing."""
     try:
         installed = installed_here()
         names = missing(installed, programs)
