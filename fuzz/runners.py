@@ -30,7 +30,7 @@ class HostRefuses(Exception):
     """The judge does not let us have namespaces or SCHED_FIFO, or does not run."""
 
 
-def _built(name: str, command: Sequence[str], source: Path) -> Path:
+def built(name: str, command: Sequence[str], source: Path) -> Path:
     """Path of a compiled program, kept for the next time."""
     key = hashlib.sha256("\0".join(command).encode() + source.read_bytes()).hexdigest()[:16]
     folder = ROOT / ".pytest_cache" / "d" / "fuzz" / key
@@ -50,7 +50,7 @@ def _built(name: str, command: Sequence[str], source: Path) -> Path:
 def build_static(name: str) -> Path:
     """Compile a program of this directory with the compiler from PyPI, static."""
     zig = [sys.executable, "-m", "ziglang", "cc", "-target", "x86_64-linux-musl", "-static", "-O1", "-s"]
-    return _built(name, [*zig, "-fno-sanitize=undefined", "-Wall", "-Wextra", "-Werror"], HERE / f"{name}.c")
+    return built(name, [*zig, "-fno-sanitize=undefined", "-Wall", "-Wextra", "-Werror"], HERE / f"{name}.c")
 
 
 def build_interpreter() -> Path:
@@ -60,7 +60,7 @@ def build_interpreter() -> Path:
 
 def build_host32() -> Path:
     """Compile the host as 3.2 with the system's compiler."""
-    return _built("host32", ["cc", "-O1", "-pthread"], ROOT / "tests" / "oracle" / "host32.c")
+    return built("host32", ["cc", "-O1", "-pthread"], ROOT / "tests" / "oracle" / "host32.c")
 
 
 def _input(programs: Sequence[Program]) -> bytes:

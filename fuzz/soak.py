@@ -20,7 +20,7 @@ import traceback
 from rich.console import Console
 from rich.table import Table
 
-from fuzz import cpython, explored, faults, hostile, orders, programs, repeat, seeds, terminals, walks
+from fuzz import cpython, explored, faults, hostile, orders, programs, repeat, seeds, servers, terminals, walks
 from fuzz.tried import Tried
 
 __all__ = ("KINDS", "main")
@@ -43,6 +43,7 @@ KINDS: dict[str, tuple[Callable[[int, int], Tried], int]] = {
     "explored": (explored.run, 23),
     "orders": (orders.run, 3_000),
     "cpython": (cpython.run, 3000),
+    "servers": (servers.run, len(servers.RUNS)),
 }
 
 

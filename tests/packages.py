@@ -1,6 +1,7 @@
 """Programs of Debian and Ubuntu that the tests run, in a folder of the checkout.
 
-    python -m tests.packages        # fetch what this host lacks; one line says so if that cannot be
+    python -m tests.packages            # fetch what this host lacks; one line says so if that cannot be
+    python -m tests.packages servers    # the same for what only the long runs of fuzz/servers.py want: half a gigabyte
 
 Nothing is installed and nobody has to be root: apt works on lists and a cache of its own, the packages are unpacked
 into .packages/root, and programs there are told to look for their libraries beside them (RPATH), so that they start by
@@ -19,20 +20,31 @@ import subprocess
 import sys
 
 FOLDER = Path(__file__).resolve().parent.parent / ".packages"
+SERVERS_FOLDER = FOLDER.with_name(".packages-servers")
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 APT_SECONDS = 900
 
 # Package: the programs that tests ask for by name. Debian's zsh and gdb need files at fixed places, these do not.
 PROGRAMS = {
-    "bash-static": ["bash-static"], "busybox-static": ["busybox"], "expect": ["expect"], "fish": ["fish"],
-    "gcc": ["gcc", "cc"], "gdb-minimal": ["gdb"], "gdbserver": ["gdbserver"], "less": ["less"], "libc6-dev": [],
-    "libpython3.11-testsuite": [], "ltrace": ["ltrace"],
-    "make": ["make"], "nano": ["nano"], "perl": ["prove"], "procps": ["ps", "top", "watch"], "strace": ["strace"],
-    "tmux": ["tmux"], "vim": ["vim"], "vim-tiny": ["vi", "vim.tiny"], "zsh-static": ["zsh"],
+    "apache2-utils": ["ab"], "bash-static": ["bash-static"], "busybox-static": ["busybox"], "catatonit": ["catatonit"],
+    "curl": ["curl"], "expect": ["expect"], "fish": ["fish"],
+    "gcc": ["gcc", "cc"], "gdb-minimal": ["gdb"], "gdbserver": ["gdbserver"], "inotify-tools": ["inotifywait"],
+    "iproute2": ["ip", "ss"], "less": ["less"], "libc6-dev": [],
+    "libpython3.11-testsuite": [], "lsof": ["lsof"], "ltrace": ["ltrace"],
+    "make": ["make"], "nano": ["nano"], "nginx": ["nginx"], "perl": ["prove"],
+    "procps": ["pgrep", "ps", "top", "watch"], "psmisc": ["fuser"], "redis-server": ["redis-server"],
+    "redis-tools": ["redis-benchmark", "redis-cli"], "runit": ["runsvdir"], "s6": ["s6-svscan"], "strace": ["strace"],
+    "tini": ["tini"], "tmux": ["tmux"], "vim": ["vim"], "vim-tiny": ["vi", "vim.tiny"], "zsh-static": ["zsh"],
+}
+SERVERS = {
+    "apache2-bin": ["apache2"], "golang-go": ["go"], "haproxy": ["haproxy"], "lighttpd": ["lighttpd"],
+    "mariadb-client-core": ["mariadb"], "mariadb-server-core": ["mariadbd"], "memcached": ["memcached"],
+    "nodejs": ["node"], "openssh-client": ["sftp", "ssh", "ssh-keygen"],
+    "openssh-server": ["sshd"], "postgresql": ["postgres"], "rustc": ["rustc"], "socat": ["socat"],
 }
 AS_GOOD = {"gdb-minimal": "gdb", "zsh-static": "zsh"}       # if it is installed
 OTHERWISE = {"gdb-minimal": "gdb"}      # where the release has no such package
-PACKAGE_OF = {program: package for package, programs in PROGRAMS.items() for program in programs}
+PACKAGE_OF = {program: package for package, programs in (PROGRAMS | SERVERS).items() for program in programs}
 
 # Names that the system's alternatives would give, or an installation script.
 LINKS = {"vi": "vim.tiny", "vim": "vim.basic", "zsh": "zsh-static"}
@@ -69,7 +81,8 @@ class CannotFetch(Exception):
 
 def directories(folder: Path = FOLDER) -> list[str]:
     """Return where its programs are, as for PATH: nothing before they were fetched."""
-    return [str(path) for path in (folder / "root/usr/sbin", folder / "root/usr/bin") if path.is_dir()]
+    places = [folder / "root/usr/sbin", folder / "root/usr/bin", *sorted(folder.glob("root/usr/lib/postgresql/*/bin"))]
+    return [str(path) for path in places if path.is_dir()]
 
 
 def perl_library(folder: Path = FOLDER) -> str:
@@ -78,9 +91,9 @@ def perl_library(folder: Path = FOLDER) -> str:
     return ":".join(sorted(str(place) for place in places if not place.is_symlink()))
 
 
-def missing(installed: Collection[str]) -> list[str]:
-    """Return the packages to fetch where these are installed."""
-    return [name for name in sorted(PROGRAMS) if name not in installed and AS_GOOD.get(name) not in installed]
+def missing(installed: Collection[str], wanted: Collection[str] = PROGRAMS) -> list[str]:
+    """Return which of the wanted packages to fetch where these are installed."""
+    return [name for name in sorted(wanted) if name not in installed and AS_GOOD.get(name) not in installed]
 
 
 def installed_among(status: str) -> set[str]:
@@ -167,12 +180,12 @@ def _extract(tar: subprocess.Popen[bytes], root: Path) -> None:
 
 
 def is_dynamic_program(path: Path) -> bool:
-    """Whether it is an ELF file that names an interpreter."""
+    """Whether it is an ELF file that names an interpreter; not of Go: patchelf ruins those, which want libc only."""
     if path.is_symlink() or not path.is_file():
         return False
     with path.open("rb") as file:
         head = file.read(4096)
-    return head.startswith(b"\x7fELF") and b"/lib64/ld-linux-x86-64.so.2\0" in head
+    return head.startswith(b"\x7fELF") and b"/lib64/ld-linux-x86-64.so.2\0" in head and b"\0Go\0\0" not in head
 
 
 def rpath(program: Path, root: Path) -> str:
@@ -250,16 +263,24 @@ def sought(names: Iterable[str]) -> str:
     return "\n".join([*names, "", system, Path(__file__).read_text(encoding="utf-8")])
 
 
-def main() -> None:
+def provide(programs: Collection[str] = PROGRAMS, folder: Path = FOLDER) -> str:
+    """Fetch what is not installed of these packages, unless that was done; returns why it cannot be, or nothing."""
     try:
         installed = installed_here()
-        names = missing(installed)
-        wanted = FOLDER / "wanted"
+        names = missing(installed, programs)
+        wanted = folder / "wanted"
         if names and not (wanted.exists() and wanted.read_text(encoding="utf-8") == sought(names)):
-            print(f"tests.packages: fetching {' '.join(names)} into {FOLDER}")
-            make_folder(names, installed, FOLDER)
+            print(f"tests.packages: fetching {' '.join(names)} into {folder}")
+            make_folder(names, installed, folder)
     except CannotFetch as why:
-        print(f"tests.packages: {' '.join(str(why).split())}; tests of programs that are not here will be left out")
+        return " ".join(str(why).split())
+    return ""
+
+
+def main() -> None:
+    why = provide(SERVERS, SERVERS_FOLDER) if sys.argv[1:] == ["servers"] else provide()
+    if why:
+        print(f"tests.packages: {why}; tests of programs that are not here will be left out")
 
 
 if __name__ == "__main__":

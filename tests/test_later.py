@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 import subprocess
 import sys
 
@@ -86,6 +87,25 @@ def test_without_it_nothing_is_there():
     assert machine.run(random).exit_code == 38
     assert machine.enosys == {"getrandom": 1}
     assert Machine(later="statx").run(random).exit_code == 38
+
+
+@pytest.mark.parametrize(("later", "attribute", "type"), [
+    ("", 29, 2), ("IFLA_EXT_MASK", 29, 16), ("IFLA_EXT_MASK", 30, 2),
+])
+def test_an_interface_is_asked_for_with_a_mask(later, attribute, type):
+    """As `ip link show lo` does: an answer, or an error; other attributes stay unknown, and those of addresses."""
+    async def main(linux):
+        fd = await linux.socket(linux.AF_NETLINK, linux.SOCK_RAW, 0)
+        link = struct.pack("<IHHIIBxHiIIHHIHH4s", 48, 18, 1, 7, 0, 0, 0, 0, 0, 0, 8, attribute, 1, 7, 3, b"lo\0")
+        address = struct.pack("<IHHIIBBBBiHHI", 32, 20, 5, 8, 0, 2, 8, 0, 0, 1, 8, 29, 1)
+        for question in (link, address):
+            await linux.send(fd, question, 0)
+            answer = await linux.read(fd, 4096)
+            await linux.write(1, b"%d " % struct.unpack_from("<H", answer, 4))
+        return 0
+
+    result = Machine(later=later).run(main)
+    assert (result.output, result.exit_code) == (f"{type} 2 ", 0), result.stderr
 
 
 def test_random_bytes_are_those_of_the_seed():

@@ -19,6 +19,30 @@ def test_what_is_missing():
     assert packages.missing({"zsh", "busybox"}) == [name for name in everything if name != "zsh-static"]
 
 
+def test_servers_are_fetched_apart(monkeypatch, tmp_path):
+    """What only the long runs want, and once only; a reason where it cannot be had."""
+    assert packages.missing(packages.SERVERS, packages.SERVERS) == []
+    assert "rustc" in packages.missing((), packages.SERVERS)
+    assert not set(packages.SERVERS) & set(packages.PROGRAMS)
+    asked = []
+
+    def make(names, _, folder):
+        asked.append(names)
+        folder.mkdir()
+        (folder / "wanted").write_text(packages.sought(names), encoding="utf-8")
+
+    monkeypatch.setattr(packages, "installed_here", lambda: {"nodejs"})
+    monkeypatch.setattr(packages, "make_folder", make)
+    assert [packages.provide(packages.SERVERS, tmp_path / "new") for _ in range(2)] == ["", ""]
+    assert asked == [[name for name in sorted(packages.SERVERS) if name != "nodejs"]]
+
+    def refuse():
+        raise packages.CannotFetch("no\nnetwork")
+
+    monkeypatch.setattr(packages, "installed_here", refuse)
+    assert packages.provide(packages.SERVERS, tmp_path / "other") == "no network"
+
+
 def test_what_is_installed():
     status = "installed less\nconfig-files nano\nnot-installed zsh\ninstalled gcc\n"
     assert packages.installed_among(status) == {"less", "gcc"}
@@ -51,6 +75,10 @@ def test_dynamic_programs_are_told_from_other_files(tmp_path):
     link.symlink_to("/bin/sh")
     assert not any(map(packages.is_dynamic_program, (script, text, link, tmp_path, tmp_path / "nothing")))
     assert packages.is_dynamic_program(Path("/bin/sh").resolve())
+    go = tmp_path / "go"
+    go.write_bytes(Path("/bin/sh").read_bytes()[:2000] + b"\4\0\0\0S\0\0\0\4\0\0\0Go\0\0")
+    assert b"ld-linux" in go.read_bytes()
+    assert not packages.is_dynamic_program(go)
 
 
 def test_pythons_tests_are_one_package(tmp_path):

@@ -17,6 +17,7 @@ ALL: Final = "all"
 
 # Name -> the version that brought it, and what it is.
 LATER: Final[dict[str, tuple[str, str]]] = {
+    "IFLA_EXT_MASK": ("3.3", "rtnetlink: a question about an interface may say what of it is wanted"),
     "PR_SET_CHILD_SUBREAPER": ("3.4", "prctl: orphans go to an ancestor that asks for them; PR_GET_CHILD_SUBREAPER"),
     "PR_SET_NO_NEW_PRIVS": ("3.5", "prctl: exec grants nothing any more; PR_GET_NO_NEW_PRIVS"),
     "SECCOMP_MODE_FILTER": ("3.5", "prctl(PR_SET_SECCOMP): a filter of system calls in classic BPF"),

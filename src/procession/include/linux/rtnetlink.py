@@ -59,6 +59,7 @@ IFLA_AF_SPEC: Final = 26
 IFLA_GROUP: Final = 27
 IFLA_NET_NS_FD: Final = 28
 IFLA_MAX: Final = 28
+IFLA_EXT_MASK: Final = 29  # 3.3
 
 # Attributes of an address, and its flags.
 IFA_ADDRESS: Final = 1

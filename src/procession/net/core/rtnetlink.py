@@ -29,6 +29,7 @@ from procession.include.linux.rtnetlink import (
     IFLA_ADDRESS,
     IFLA_AF_SPEC,
     IFLA_BROADCAST,
+    IFLA_EXT_MASK,
     IFLA_GROUP,
     IFLA_IFALIAS,
     IFLA_IFNAME,
@@ -147,7 +148,7 @@ def rtnetlink_rcv_msg(current: Task, ssk: NetlinkSock, nlh: Nlmsghdr) -> bool:
             k.not_modelled(f"rtnetlink: dump {nlh.type}")
             raise LinuxError(Errno.EOPNOTSUPP, f"route message {nlh.type}")
         return af_netlink.netlink_dump_start(ssk, nlh, rtnl_dump)
-    _check_attributes(nlh)
+    _check_attributes(k, nlh)
     handler = _handler(k, family, nlh.type, dump=False)
     if handler is None or handler.doit is None:
         k.not_modelled(f"rtnetlink: message {nlh.type}")
@@ -156,8 +157,8 @@ def rtnetlink_rcv_msg(current: Task, ssk: NetlinkSock, nlh: Nlmsghdr) -> bool:
     return True
 
 
-def _check_attributes(nlh: Nlmsghdr) -> None:
-    """See that a message is long enough, and knows no attributes that 3.2 does not; raises EINVAL."""
+def _check_attributes(k: Kernel, nlh: Nlmsghdr) -> None:
+    """See that a message is long enough, and knows no attributes that 3.2 does not, or later has; raises EINVAL."""
     kind_of = nlh.type - RTM_BASE >> 2
     if kind_of not in _RTM_MIN:
         return
@@ -169,7 +170,7 @@ def _check_attributes(nlh: Nlmsghdr) -> None:
         length, kind = struct.unpack_from("<HH", nlh.raw, at)
         if not 4 <= length <= len(nlh.raw) - at:
             return
-        if kind > most:
+        if kind > most and not (kind_of == 0 and kind == IFLA_EXT_MASK and "IFLA_EXT_MASK" in k.later):
             raise LinuxError(Errno.EINVAL, f"attribute {kind}")
         at += length + 3 & ~3
 
