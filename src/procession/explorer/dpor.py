@@ -131,7 +131,8 @@ class Exhaustive:
         sleep = turn.sleep()
         events = list(found.events)
         twigs: list[Branch] = []
-        point, ordinal = turn.point, turn.ordinal
+        point: Point | None = turn.point
+        ordinal: int = turn.ordinal
         event: Event | None = None
         if point is not None:
             event = events.pop(0)
@@ -149,11 +150,13 @@ class Exhaustive:
             if question is not None and question.step != len(line):
                 question = None
             enabled = (now.nr,) if question is None else question.candidates
-            before, point = point, Point(point, ordinal, event, nodes, asked, enabled, sleep)
+            before: Point | None = point
+            point = Point(point, ordinal, event, nodes, asked, enabled, sleep)
             if before is not None and event is not None:
                 before.branches[ordinal].after[event.answers] = point
             line.append(point)
-            ordinal, event = 0, now
+            ordinal = 0
+            event = now
             twigs = point.begin(now, twigs)
             asked = self._inside(point, 0, nodes, asked + (question is not None))
             sleep = sleepers(sleep, now)

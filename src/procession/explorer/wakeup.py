@@ -196,7 +196,7 @@ class Point:
             return None
         if any(branch.less(rest) is not None for branch in self.branches[:behind]):
             return None
-        point = self
+        point: Point = self
         while True:
             found = _first(point.branches, rest)
             if found is None:
@@ -207,7 +207,8 @@ class Point:
             answers = branch.answers(rest)
             after = branch.after.get(answers)
             if after is not None:
-                point, rest = after, less
+                point = after
+                rest = less
                 continue
             if branch.begun or answers != branch.event.answers:
                 branch.late.append(rest)
