@@ -531,6 +531,31 @@ async def truncated(linux: Any) -> None:
     await meet(linux, size, lambda: linux.syscall("truncate", b"/f\0", 1))
 
 
+async def opened_empty(linux: Any) -> None:
+    await linux.write_file("/f", b"abc")
+
+    async def size() -> int:
+        return int((await linux.stat("/f")).st_size)
+
+    async def empty() -> int:
+        await linux.open("/f", linux.O_RDONLY | linux.O_TRUNC)
+        return 1
+
+    await meet(linux, size, empty)
+
+
+async def directory_moves(linux: Any) -> None:
+    """A directory in the midst of a path gets another name."""
+    await linux.syscall("mkdir", b"/d\0", 0o700)
+    await linux.write_file("/d/f", b"")
+
+    async def look() -> int:
+        await linux.open("/d/f")
+        return 1
+
+    await meet(linux, look, lambda: linux.rename("/d", "/e"))
+
+
 async def hostname(linux: Any) -> None:
     async def name() -> int:
         return len((await linux.uname()).nodename)
