@@ -188,6 +188,18 @@ async def reaped(linux: Any) -> None:
     await linux.print(*await ended(linux, a, b))
 
 
+async def either_zombie(linux: Any) -> None:
+    """Which of several zombies a wait finds is left open."""
+
+    async def nothing() -> int:
+        return 3
+
+    pids = [await child(linux, nothing) for _ in range(2)]
+    for pid in pids:
+        await linux.waitid(linux.P_PID, pid, linux.WEXITED | linux.WNOWAIT)
+    await linux.print(pids.index((await linux.waitpid(-1))[0]))
+
+
 async def groups(linux: Any) -> None:
     """A group is there while somebody is in it."""
 
@@ -207,7 +219,7 @@ async def groups(linux: Any) -> None:
 async def group_grows(linux: Any) -> None:
     """Who is born behind a signal to his group has not got it."""
     await linux.setpgid(0, 0)
-    await linux.signal(Sig.SIGUSR1, lambda _sig: None)
+    await linux.signal(Sig.SIGUSR1, [].append)
     await linux.sigprocmask(linux.SIG_BLOCK, {Sig.SIGUSR1})
 
     async def newborn() -> int:
@@ -469,7 +481,15 @@ async def text_free(linux: Any) -> None:
         await linux.execve("/other", ["other"])
         return 2
 
-    await meet(linux, execute, lambda: linux.close(fd))
+    async def close() -> int:
+        await linux.close(fd)
+        await linux.pause()
+        return 1
+
+    pid = await child(linux, close)
+    seen = await tried(execute)
+    await linux.kill(pid, Sig.SIGKILL)
+    await linux.print(seen, *await ended(linux, pid))
 
 
 async def lease(linux: Any) -> None:
@@ -509,6 +529,31 @@ async def truncated(linux: Any) -> None:
         return int((await linux.stat("/f")).st_size)
 
     await meet(linux, size, lambda: linux.syscall("truncate", b"/f\0", 1))
+
+
+async def opened_empty(linux: Any) -> None:
+    await linux.write_file("/f", b"abc")
+
+    async def size() -> int:
+        return int((await linux.stat("/f")).st_size)
+
+    async def empty() -> int:
+        await linux.open("/f", linux.O_RDONLY | linux.O_TRUNC)
+        return 1
+
+    await meet(linux, size, empty)
+
+
+async def directory_moves(linux: Any) -> None:
+    """A directory in the midst of a path gets another name."""
+    await linux.syscall("mkdir", b"/d\0", 0o700)
+    await linux.write_file("/d/f", b"")
+
+    async def look() -> int:
+        await linux.open("/d/f")
+        return 1
+
+    await meet(linux, look, lambda: linux.rename("/d", "/e"))
 
 
 async def hostname(linux: Any) -> None:

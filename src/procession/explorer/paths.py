@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from procession.fs import namei
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.fs import S_IFLNK, S_IFMT
+from procession.include.linux.limits import PATH_MAX
 from procession.tools.peek import peek
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ __all__ = ("GENERATED", "Walk", "bytes_at", "text_at", "walk")
 
 # File systems whose contents are made as somebody looks.
 GENERATED: Final = frozenset({"proc", "sysfs", "cgroup", "debugfs"})
-
-_LONGEST: Final = 4096
 
 
 class Walk(NamedTuple):
@@ -86,7 +85,7 @@ def text_at(k: Kernel, task: Task, pointer: Any) -> str:
             return ""
         return data.split(b"\0", 1)[0].decode(errors="surrogateescape")
     out = b""
-    while task.mm is not None and b"\0" not in out and len(out) < _LONGEST:
+    while task.mm is not None and b"\0" not in out and len(out) < PATH_MAX:
         part = peek(k, task.mm, pointer + len(out), 64 - (pointer + len(out)) % 64)
         if part is None:
             break
