@@ -160,6 +160,7 @@ static int calls(void *arg) {
   while (!arg) getppid(), sleep_ms(1);
   return 0;
 }
+static void one_that_calls(void) { calls(NULL); }
 static void two_of_which_one_calls(void) {
   shared[0] = start_thread(calls, NULL);
   for (;;) pause();
@@ -182,8 +183,20 @@ static void other_stops_are_no_part_of_it(void) {
   must(trace(PTRACE_DETACH, tid, 0, 0)), must(kill(pid, SIGKILL)), next_stop("kill", pid);
 }
 
+/* News of a continuation wait through the stops of a system call. */
+static void news_wait(void) {
+  pid_t pid = start(one_that_calls);
+  sleep_ms(5);
+  must(trace(0x4206, pid, 0, SEIZE_DEVEL)), must(trace(0x4207, pid, 0, 0)), next_stop("interrupted", pid);
+  must(trace(PTRACE_SYSCALL, pid, 0, 0)), next_stop("a call", pid);
+  must(kill(pid, SIGCONT));
+  must(trace(PTRACE_SYSCALL, pid, 0, 0)), next_stop("its other end", pid);
+  cont(pid, 0), next_stop("the news", pid), cont(pid, 0), next_stop("the signal", pid);
+  must(kill(pid, SIGKILL)), next_stop("kill", pid);
+}
+
 int main(void) {
   shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  others_have_yet_to_join(), made_after_it_began(), leaves_nothing(), runs_until_the_tracer_ends(), told_of_a_continuation(), cut_short(), a_listener_is_told(), other_stops_are_no_part_of_it();
+  others_have_yet_to_join(), made_after_it_began(), leaves_nothing(), runs_until_the_tracer_ends(), told_of_a_continuation(), cut_short(), a_listener_is_told(), other_stops_are_no_part_of_it(), news_wait();
   return 0;
 }
