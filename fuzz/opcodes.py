@@ -63,6 +63,10 @@ class Bare:
         """End the run."""
         self.stop()
 
+    def sysenter(self) -> None:
+        """End the run."""
+        self.stop()
+
     def interrupt(self, engine: int, vector: int) -> None:
         """End the run; raises AssertionError if the engine takes it for a second exception."""
         self.cpu.d[self.cpu.layout.old_exception_d] = 0xFFFFFFFF

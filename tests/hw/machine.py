@@ -72,6 +72,10 @@ class Machine:
         else:
             self.cpu.stop()
 
+    def sysenter(self):
+        self.events.append(("sysenter", self.cpu.q[AX]))
+        self.cpu.stop()
+
     def interrupt(self, engine, vector):
         cpu = self.cpu
         cpu.d[cpu.layout.old_exception_d] = 0xFFFFFFFF

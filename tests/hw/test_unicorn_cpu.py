@@ -241,6 +241,20 @@ def test_the_limit_can_be_moved_inside_a_hook(m):
     assert m.cpu.q[AX] == 20
 
 
+def test_a_sysenter_goes_on_two_bytes_behind_where_its_hook_says(m):
+    m.code("90 48ffc0 0f34 48ffc0 48ffc0 0f05")     # nop; inc rax; sysenter; inc rax; inc rax; syscall
+    seen = []
+
+    def sysenter():
+        seen.append(m.cpu.q[AX])
+        m.cpu.q[m.ip] = CODE + 9 - 2
+
+    m.sysenter = sysenter
+    m.use(m.cpu)
+    assert m.run() == [("syscall", 2)]
+    assert seen == [1]
+
+
 def test_what_a_fault_leaves_of_a_block_is_not_counted(m):
     m.code("48ffc0 488b0425 00104000 90 90 90 90 0f05")     # inc rax; mov rax, [DATA]; nop ...; syscall
     seen = []

@@ -143,8 +143,60 @@ static void cut_short(void) {
   must(trace(PTRACE_DETACH, tid, 0, 0)), must(kill(pid, SIGKILL)), next_stop("kill", pid);
 }
 
+/* One that listens is told of a stop that another thread begins. */
+static void a_listener_is_told(void) {
+  pid_t pid = start(two);
+  sleep_ms(5);
+  pid_t tid = shared[0];
+  must(trace(0x4206, tid, 0, SEIZE_DEVEL)), must(trace(0x4207, tid, 0, 0)), next_stop("interrupted", tid);
+  must(trace(0x4208, tid, 0, 0)), no_news("it listens", tid);
+  must(kill(pid, SIGSTOP)), show_letters("stopping", pid);
+  next_stop("it is told", tid), sleep_ms(5), no_news("so is the parent", pid);
+  must(trace(PTRACE_DETACH, tid, 0, 0)), show_letters("detached", pid);
+  must(kill(pid, SIGKILL)), next_stop("kill", pid);
+}
+
+static int calls(void *arg) {
+  while (!arg) getppid(), sleep_ms(1);
+  return 0;
+}
+static void one_that_calls(void) { calls(NULL); }
+static void two_of_which_one_calls(void) {
+  shared[0] = start_thread(calls, NULL);
+  for (;;) pause();
+}
+/* The stop of a system call is not a thread's part in the stop of its process. */
+static void other_stops_are_no_part_of_it(void) {
+  pid_t pid = start(two_of_which_one_calls);
+  sleep_ms(5);
+  pid_t tid = shared[0];
+  must(trace(PTRACE_ATTACH, tid, 0, 0)), pass_stop(tid, SIGSTOP);
+  must(trace(PTRACE_SYSCALL, tid, 0, 0)), next_stop("a call", tid);
+  must(kill(pid, SIGSTOP)), show_letters("stopping", pid);
+  must(trace(PTRACE_SYSCALL, tid, 0, 0)), next_stop("its other end", tid);
+  sleep_ms(5);
+  int status, r = waitpid(pid, &status, WNOHANG | WUNTRACED);
+  say("the parent: %s", r == pid ? wait_str(status) : "nothing yet");
+  must(trace(PTRACE_SYSCALL, tid, 0, 0)), next_stop("the thread's trap", tid);
+  sleep_ms(5), r = waitpid(pid, &status, WNOHANG | WUNTRACED);
+  say("the parent: %s", r == pid ? wait_str(status) : "nothing yet");
+  must(trace(PTRACE_DETACH, tid, 0, 0)), must(kill(pid, SIGKILL)), next_stop("kill", pid);
+}
+
+/* News of a continuation wait through the stops of a system call. */
+static void news_wait(void) {
+  pid_t pid = start(one_that_calls);
+  sleep_ms(5);
+  must(trace(0x4206, pid, 0, SEIZE_DEVEL)), must(trace(0x4207, pid, 0, 0)), next_stop("interrupted", pid);
+  must(trace(PTRACE_SYSCALL, pid, 0, 0)), next_stop("a call", pid);
+  must(kill(pid, SIGCONT));
+  must(trace(PTRACE_SYSCALL, pid, 0, 0)), next_stop("its other end", pid);
+  cont(pid, 0), next_stop("the news", pid), cont(pid, 0), next_stop("the signal", pid);
+  must(kill(pid, SIGKILL)), next_stop("kill", pid);
+}
+
 int main(void) {
   shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  others_have_yet_to_join(), made_after_it_began(), leaves_nothing(), runs_until_the_tracer_ends(), told_of_a_continuation(), cut_short();
+  others_have_yet_to_join(), made_after_it_began(), leaves_nothing(), runs_until_the_tracer_ends(), told_of_a_continuation(), cut_short(), a_listener_is_told(), other_stops_are_no_part_of_it(), news_wait();
   return 0;
 }

@@ -49,6 +49,9 @@ int main(void) {
   try("another effective user", UID, GID, 0, victim(UID, UID + 1, UID, GID, GID, GID, 1, 0));
   try("another saved user", UID, GID, 0, victim(UID, UID, UID + 1, GID, GID, GID, 1, 0));
   try("another saved group", UID, GID, 0, victim(UID, UID, UID, GID, GID, GID + 1, 1, 0));
+  try("another real group", UID, GID, 0, victim(UID, UID, UID, GID + 1, GID, GID, 1, 0));
+  try("another effective group", UID, GID, 0, victim(UID, UID, UID, GID, GID + 1, GID, 1, 0));
+  try("another real user", UID, GID, 0, victim(UID + 1, UID, UID, GID, GID, GID, 1, 0));
   try("not to be dumped", UID, GID, 0, victim(UID, UID, UID, GID, GID, GID, 0, 0));
   try("not to be dumped, for root", 0, 0, 0, victim(UID, UID, UID, GID, GID, GID, 0, 0));
   try("another user, for root", 0, 0, 0, victim(UID, UID, UID, GID, GID, GID, 1, 0));

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
+from procession.arch.x86.tls import FROM_LDT, GDT_ENTRY_TLS_MIN
 from procession.hw.unicorn_cpu import USER32_CS, USER_CS
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ("load_cs", "load_cs_again", "load_data")
 
-_FROM_LDT: Final = 4
-_TLS_MIN: Final = 12
 _ENTRY_SIZE: Final = 8
 _LIMIT_LOW: Final = 0xFFFF
 _BASE_LOW: Final = 0xFFFFFF
@@ -36,12 +35,12 @@ _HIDDEN_FLAGS: Final = 0xFFFFFFFF
 def _descriptor(task: Task, thread: X86Thread, selector: int) -> int:
     """Return what a selector of task's own stands for, 0 for nothing."""
     index = selector >> 3
-    if selector & _FROM_LDT:
+    if selector & FROM_LDT:
         ldt = task.mm.ldt if task.mm is not None else None
         if ldt is None or (index + 1) * _ENTRY_SIZE > len(ldt):
             return 0
         return int(struct.unpack_from("<Q", ldt, index * _ENTRY_SIZE)[0])
-    slot = index - _TLS_MIN
+    slot = index - GDT_ENTRY_TLS_MIN
     return thread.tls[slot] if 0 <= slot < len(thread.tls) else 0
 
 
@@ -73,7 +72,7 @@ def _hidden(descriptor: int) -> int:
 def load_data(task: Task, thread: X86Thread, segment: int, selector: int) -> None:
     """Load es, ds, fs or gs (0, 3, 4, 5) with a selector; what cannot be loaded becomes 0."""
     base = hidden = 0
-    if selector & _FROM_LDT or _TLS_MIN <= selector >> 3 < _TLS_MIN + len(thread.tls):
+    if selector & FROM_LDT or GDT_ENTRY_TLS_MIN <= selector >> 3 < GDT_ENTRY_TLS_MIN + len(thread.tls):
         descriptor = _descriptor(task, thread, selector)
         if descriptor & _PRESENT_USER != _PRESENT_USER or descriptor & (_CODE | _READABLE) == _CODE:
             selector = 0

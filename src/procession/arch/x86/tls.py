@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = (
     "EMPTY",
+    "FROM_LDT",
     "FS_TLS",
     "FS_TLS_SEL",
+    "GDT_ENTRY_TLS_MIN",
     "GS_TLS",
     "GS_TLS_SEL",
     "USER_DESC_SIZE",
@@ -41,7 +43,7 @@ GS_TLS: Final = 1
 FS_TLS_SEL: Final = (GDT_ENTRY_TLS_MIN + FS_TLS) << 3 | 3
 GS_TLS_SEL: Final = (GDT_ENTRY_TLS_MIN + GS_TLS) << 3 | 3
 USER_DESC_SIZE: Final = ldt.USER_DESC.size
-_FROM_LDT: Final = 4
+FROM_LDT: Final = 4
 
 _SEG_32BIT: Final = 1
 _READ_EXEC_ONLY: Final = 8
@@ -112,4 +114,4 @@ def do_set_thread_area(current: Task, thread: X86Thread, index: int, u_info: Use
 def base_of(thread: X86Thread, selector: int) -> int:
     """Return where the segment begins that a selector stands for; 0 for those that are not thread's own."""
     slot = (selector >> 3) - GDT_ENTRY_TLS_MIN
-    return thread.tls_array[slot][0] if 0 <= slot < len(thread.tls_array) and not selector & _FROM_LDT else 0
+    return thread.tls_array[slot][0] if 0 <= slot < len(thread.tls_array) and not selector & FROM_LDT else 0
