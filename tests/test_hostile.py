@@ -15,7 +15,7 @@ from procession.hw import untranslatable
 
 SIGILL = 4
 SHARE = {
-    "calls": 8_000, "files": 300, "code": 300, "frames": 600, "tracers": 120, "groups": 20, "pages": 8, "sockets": 25,
+    "calls": 8_000, "files": 300, "code": 300, "frames": 600, "tracers": 120, "groups": 20, "pages": 8, "sockets": 12,
     "opcodes": 10_000, "short": 5_000,
 }
 

@@ -201,6 +201,12 @@ static void ipv6(void) {
   printf("raw: %d", send6(other)), received(raw);
   add_int(IPPROTO_IPV6, IPV6_HOPLIMIT, 5), add_int(IPPROTO_IPV6, IPV6_TCLASS, 6);
   printf("raw: %d", send6(other)), received(raw);
+  raw = must(socket(AF_INET, SOCK_RAW, 200)), other = must(socket(AF_INET, SOCK_RAW, 200));
+  add(IPPROTO_IP, 77, 4);
+  printf("raw, unknown: %d\n", send4(other));
+  pktinfo("127.0.0.9", 0);
+  printf("raw: %d", send4(other));
+  printf(" from %s\n", sender(raw));
 }
 
 int main(void) {
