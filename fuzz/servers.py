@@ -316,6 +316,8 @@ def main() -> int:
     unknown = [name for name in options.names if name not in {served.name for served in RUNS}]
     if unknown:
         parser.error(f"no server {unknown[0]}")
+    if options.write and options.names:
+        parser.error("the table is of all of them")
     tried = run(names=options.names, write=options.write)
     print(f"{tried.count} {tried.unit} in {tried.seconds:.0f} s, {len(tried.found)} found", *tried.found, sep="\n")
     return 1 if tried.found else 0

@@ -50,3 +50,40 @@ def test_the_table_is_of_these_servers():
     line = servers.row(RUNS[0], a_run(figures=["SET p: 40 a second"]), a_run(cpu=8.0, figures=["SET p: 30 a second"]))
     assert line == "| redis | `redis.sh` |  | 8.0 | 2.00 | 4 | SET p: 30, 40 |"
     assert servers.with_rows("a\n<!-- servers: x -->\nold\n<!-- end -->\n", [line]).count("|") == 8 * 3
+
+
+@pytest.fixture
+def pretended(monkeypatch):
+    """Two sides that only note what is asked of them; on two CPUs another line comes out."""
+    asked = []
+
+    def inside(served, count=0, options=()):
+        asked.append((served.name, options))
+        return a_run(output=["two"] if options else ["one"])
+
+    monkeypatch.setattr(servers, "inside", inside)
+    monkeypatch.setattr(servers, "on_host", lambda _: a_run())
+    monkeypatch.setattr(servers, "host_refuses", lambda served: "not as root" if served.root else "")
+    monkeypatch.setattr(servers, "unavailable", lambda served: "no x here" if served.name == "absent" else "")
+    monkeypatch.setattr(servers.packages, "provide", lambda *_: "")
+    return asked
+
+
+def test_each_runs_in_two_orders(pretended, capsys):
+    """Both beside the host, if it may be asked; one that is not here is told of and left out."""
+    wrong, host, ours = servers.both(Served("one", "one.sh", ()), 4)
+    assert pretended == [("one", ()), ("one", ("--cpus", "2", "--seed", "5"))]
+    assert (len(wrong), host.output, ours.output) == (1, ["one"], ["one"])
+    assert servers.both(Served("one", "one.sh", (), root=True), 4)[:2] == ([], None)
+    assert servers.both(Served("absent", "absent.sh", ()), 4) == ([], None, None)
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].strip() == "one: 2.0 s of the CPU inside, 2.0 on two CPUs, 2.00 on the host"
+    assert [line.rpartition("; ")[2].rpartition(", ")[2] for line in told[1:]] == ["not as root", "  absent: no x here"]
+
+
+def test_a_share_begins_at_the_seed(pretended):
+    """So that small shares of several seeds come to all of them."""
+    tried = servers.run(2, seed=len(RUNS) - 1)
+    assert (tried.count, len(tried.found)) == (2, 2 - sum(served.root for served in (RUNS[-1], RUNS[0])))
+    assert list(dict.fromkeys(name for name, _ in pretended)) == [RUNS[-1].name, RUNS[0].name]
+    assert servers.run(names=["s6"]).count == 1

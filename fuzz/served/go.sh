@@ -10,9 +10,10 @@ for options in '' -k; do
     grep -E '^(Complete|Failed|Keep-Alive)' "$place/ab"
     sed -n "s/^Requests per second: *\\([0-9]*\\).*/figure: ab${options:+ }$options: \\1 a second/p" "$place/ab"
 done
-curl -s http://127.0.0.1:8002/slow &
+curl -s http://127.0.0.1:8002/slow >"$place/slow" &
 slow=$!
 sleep 0.3
 kill $server
 wait $slow $server
 echo "status $?"
+cat "$place/slow"

@@ -6,7 +6,7 @@ until redis-cli ping 2>/dev/null | grep -q PONG; do sleep 0.05; done
 bench() {
     over=$1
     shift
-    redis-benchmark -q -n "${COUNT:-1000}" -c 5 "$@" | tr '\r' '\n' | sed -n 's/^\([A-Z_]*\): \([0-9]*\)[.].*requests.*/\1 \2/p' |
+    redis-benchmark -q -n "${COUNT:-1000}" -c 5 "$@" | tr '\r' '\n' | sed -n 's|^\([A-Z_]*\): \([0-9a-z]*\)[.]\?.* requests.*|\1 \2|p' |
         while read -r what rate; do echo "$what ends"; echo "figure: $what$over: $rate a second"; done
 }
 bench '' -p 6379 -t ping,set,get
