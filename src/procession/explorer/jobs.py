@@ -46,6 +46,11 @@ class Alone:
     def __init__(self, looker: Looker) -> None:
         self.branches = Branches(looker)
 
+    def may_copy(self) -> None:
+        """Let schedules be run in copies of this process although properties of one's own are asked: they only look."""
+        subject = self.branches.looker.subject
+        self.branches.possible = not callable(subject.program) and not subject.programs
+
     def each(self, jobs: Iterator[Job], count: int) -> Iterator[Looked]:
         """Run count schedules."""
         return self.branches.each(jobs, count)

@@ -11,7 +11,8 @@ import time
 from typing import Any, Final, NamedTuple
 
 from procession.arguments import check_kind, check_range
-from procession.explorer import MAX_DEVIATIONS, Failure, Progress, Report, Run, explore
+from procession.explorer import MAX_DEVIATIONS, Failure, Progress, Report, Run, prepared
+from procession.explorer.jobs import Alone
 from procession.grading.lab import Lab, LabError, Trace, lab_names, load_lab
 from procession.grading.place import prepare
 
@@ -157,7 +158,7 @@ def _explored(
         if progress is not None:
             progress(trace, now)
 
-    return explore(
+    search = prepared(
         list(lab.command),
         root="/",
         cwd=str(where),
@@ -171,6 +172,9 @@ def _explored(
         first=True,
         progress=tell,
     )
+    if isinstance(search.crew, Alone):
+        search.crew.may_copy()
+    return search.run()
 
 
 def wrong_end(trace: Trace, run: Run) -> str:

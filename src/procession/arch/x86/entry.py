@@ -31,7 +31,6 @@ from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import PAGE_SHIFT, VM_EXEC
 from procession.include.linux.sched import TIF_BLOCKSTEP, TIF_SIGPENDING, TIF_TRACED, TIF_WORK_SYSCALL_ENTRY
 from procession.include.linux.syscalls import Syscall
-from procession.include.linux.time import KTIME_MAX
 from procession.kernel import signal, tracehook
 from procession.mm import mmap, text
 
@@ -108,8 +107,7 @@ class Entry:
         self.k = k
         self.nr_calls = 0  # SYSCALL instructions answered, for observers
         self.cpu = cpu
-        self.clock = k.clock
-        self.trace = k.trace
+        self.clock, self.trace = k.clock, k.trace
         layout = cpu.layout
         self.q, self.d = cpu.q, cpu.d
         self.rip_q, self.cr2_q, self.flags_q = layout.rip_q, layout.cr2_q, layout.rflags_q
@@ -117,12 +115,11 @@ class Entry:
         self.is_int_d = layout.is_int_d
         self.timers = k.timers
         self.spent, self.spent_until = cpu.spent, cpu.spent_until
-        self.longest_ns = interrupt.GLANCE_NS if k.chooser.exploring else KTIME_MAX
+        self.longest_ns = interrupt.GLANCE_NS if k.chooser.exploring else ULONG_MAX
         if k.clock.realtime:
             self.spent = self.spent_until = self.spent_on_host
         self.mm: MmStruct | None = None
-        self.pgd = -1
-        self.tlb_gen = -1
+        self.pgd = self.tlb_gen = -1
         self.stack: KernelStack | None = None
         self.stopped = False
         self.io_state: bytearray | None = None
