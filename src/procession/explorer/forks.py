@@ -13,7 +13,6 @@ import os
 import pickle
 import resource
 import signal
-import sys
 import threading
 from typing import Any, Final, NoReturn, TypeAlias
 import warnings
