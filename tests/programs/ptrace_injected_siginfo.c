@@ -2,6 +2,7 @@
  * pending for the thread alone.
  */
 // needs: root
+// differs: later it becomes pending as the signal it takes the place of was, for the process
 #include "trace.h"
 
 static void told(int sig, siginfo_t *info, void *context) {
