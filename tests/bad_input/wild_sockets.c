@@ -20,6 +20,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -241,6 +242,9 @@ static size_t netlink(char *at)
 	return used;
 }
 
+/* Never more than there are: what lies behind them is our own stack. */
+static uint64_t several(void *many) { return (rnd() & 15) ? maybe((uint64_t)many) : (uint64_t)area + rnd() % AREA / 2; }
+
 static void send_something(void)
 {
 	static _Thread_local char buffer[512], cmsg[512];
@@ -258,7 +262,7 @@ static void send_something(void)
 	struct mmsghdr many[3] = { { .msg_hdr = m }, { .msg_hdr = m }, { .msg_hdr = m } };
 	switch (rnd() % 6) {
 	case 0: syscall(SYS_sendto, s, v[0].iov_base, v[0].iov_len, flags(), maybe((uint64_t)m.msg_name), (int)maybe(len)); break;
-	case 1: syscall(SYS_sendmmsg, s, maybe((uint64_t)many), (unsigned)maybe(rnd() & 3), flags()); break;
+	case 1: syscall(SYS_sendmmsg, s, several(many), (unsigned)(rnd() & 3), flags()); break;
 	case 2: write(s, memory(), length()); break;
 	case 3: writev(s, v, 2); break;
 	default: syscall(SYS_sendmsg, s, maybe((uint64_t)&m), flags());
@@ -278,7 +282,7 @@ static void receive_something(void)
 	struct timespec soon = { 0, (long)maybe(2000000) };
 	switch (rnd() % 6) {
 	case 0: syscall(SYS_recvfrom, any_socket(), v[0].iov_base, v[0].iov_len, flags(), maybe((uint64_t)&from), maybe((uint64_t)&len)); break;
-	case 1: syscall(SYS_recvmmsg, any_socket(), maybe((uint64_t)many), (unsigned)maybe(rnd() & 3), flags(), (rnd() & 1) ? &soon : 0); break;
+	case 1: syscall(SYS_recvmmsg, any_socket(), several(many), (unsigned)(rnd() & 3), flags(), (rnd() & 1) ? &soon : 0); break;
 	case 2: read(any_socket(), memory(), length()); break;
 	case 3: readv(any_socket(), v, 2); break;
 	default:
@@ -436,6 +440,7 @@ static void life(uint64_t seed)
 	pthread_t thread;
 	state = seed * 0x9e3779b97f4a7c15 | 1;
 	setitimer(ITIMER_REAL, &often, 0);
+	setrlimit(RLIMIT_CPU, &(struct rlimit){ 2, 3 });
 	if ((rnd() & 7) == 0)
 		unshare(CLONE_NEWNET);
 	if ((rnd() & 3) == 0)

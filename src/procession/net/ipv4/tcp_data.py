@@ -214,8 +214,8 @@ def tcp_urg(sk: TcpSock, skb: TcpSkb) -> None:
     if skb.flags & TCPHDR_URG:
         _check_urg(sk, skb)
     if sk.urg_data == TCP_URG_NOTYET:
-        at = sk.urg_seq - skb.seq
-        if at < len(skb.data):
+        at = sk.urg_seq - skb.seq  # before it, if that segment had no room here
+        if 0 <= at < len(skb.data):
             sk.urg_data = TCP_URG_VALID | skb.data[at]
             if not sk.dead:
                 inet_csk.sk_data_ready(sk)
