@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 import subprocess
 import sys
+import time
 
 import pytest
 from tests.explore.oracle import dfs
 
-from procession import ReplayError, explore
+from procession import ReplayError, Sig, explore
 from procession.explorer import Token, TokenError, replay, steps
 from procession.explorer.dpor import dpor
 from procession.explorer.prefix import Prefix
@@ -347,3 +348,18 @@ def test_a_real_shell_is_explored():
 
     assert status == 0
     assert "nothing wrong in all schedules within 1 deviation" in out
+
+
+def test_an_interrupt_ends_the_command_with_what_was_found_so_far(tmp_path):
+    began = tmp_path / "began"
+    lines = ["async def main(linux):", f"    open({str(began)!r}, 'w').close()", "    while True:"]
+    (tmp_path / "model.py").write_text("\n".join([*lines, "        await linux.sched_yield()", ""]))
+    command = [sys.executable, "-m", "procession", "explore", "--max-steps", "1000000000", "model.py:main"]
+    pipe, null = subprocess.PIPE, subprocess.DEVNULL
+    with subprocess.Popen(command, cwd=tmp_path, stdin=null, stdout=pipe, text=True) as process:
+        while not began.exists():
+            time.sleep(0.05)
+        process.send_signal(Sig.SIGINT)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert output.startswith("nothing wrong in not all schedules within 2 deviations, as it was interrupted: 0 run in ")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import json as jsonlib
 import os
 from pathlib import Path
+import signal
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from procession.explorer.subject import Program
     from procession.grading import Grade
 
-__all__ = ("add_to", "replay_token", "tell_report")
+__all__ = ("add_to", "interruptible", "replay_token", "tell_report")
 
 SEARCHES: Final = "What is searched"
 TOLD: Final = "What you are told"
@@ -203,7 +204,7 @@ def _search(subject: Program, args: tuple[str, ...], options: dict[str, Any], js
     from procession.include.linux.errno import LinuxError
 
     try:
-        with _progress() as tell:
+        with interruptible(), _progress() as tell:
             never, always = options["properties"]
             options["properties"] = [query(text, wanted=False) for text in never]
             options["properties"] += [query(text, wanted=True) for text in always]
@@ -239,6 +240,16 @@ def tell_report(report: Report | Grade, json: Path | None) -> NoReturn:
         except OSError as error:
             host_error(error)
     raise SystemExit(report.exit_status)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C end a search, and what was found so far be told."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from procession.cli.explore import tell_report
+from procession.cli.explore import interruptible, tell_report
 from procession.cli.mistakes import fail, host_error
 from procession.cli.words import Plain, complete_nothing, file_name
 
@@ -61,7 +61,7 @@ def grade(
     from procession.include.linux.errno import LinuxError
 
     try:
-        with _progress() as tell:
+        with interruptible(), _progress() as tell:
             report = graded(
                 program,
                 lab,
