@@ -324,10 +324,13 @@ class Machine:
         KernelPanic if it makes the kernel panic, KernelBug for a bug of ours; TypeError, ValueError for arguments that
         cannot be. Warns with a ListenerWarning of each trace listener that has raised something.
         """
-        return self.run_command(make_command(program, args, env, cwd, as_init=as_init, user=user), program)
+        return self._run_once(make_command(program, args, env, cwd, as_init=as_init, user=user), program)
 
     def run_command(self, command: Command, program: PythonProgram | Sequence[str]) -> Result:
         """As run(), for whoever runs the same on many machines; command: what make_command() says of program."""
+        return self._run_once(command, program)
+
+    def _run_once(self, command: Command, program: PythonProgram | Sequence[str]) -> Result:
         if self.command is not None:
             raise RuntimeError("a machine runs once: make another one")
         self.command = command
@@ -346,7 +349,7 @@ class Machine:
             tell(how)
         # Not at once: with the filter "error" this raises, which it may not do within the kernel.
         for error in self.trace.errors:
-            warnings.warn(str(error), ListenerWarning, stacklevel=3)
+            warnings.warn(str(error), ListenerWarning, stacklevel=4)
 
     def _run(self, command: Command) -> Result:
         k = self.kernel
