@@ -363,3 +363,10 @@ def test_an_interrupt_ends_the_command_with_what_was_found_so_far(tmp_path):
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 3
     assert output.startswith("nothing wrong in not all schedules within 2 deviations, as it was interrupted: 0 run in ")
+
+
+def test_a_program_that_computes_for_ever_has_no_end_either():
+    command = ["/bin/sh", "-c", "while :; do :; done"]
+    (failure,) = explore(command, root="/", env={"PATH": "/bin"}, deviations=0, max_steps=2000).failures
+    assert failure.violation.name == "endless"
+    assert failure.violation.sentence == "no end is in sight: more than 0.1 s of computing without a call"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ("TOO_LONG", "Diverged", "Recorder", "Redundant", "Strategy", "Survivor", "TooLong")
 
 TOO_LONG: Final = 20_000  # steps of one schedule, unless somebody says otherwise
+STEP_NS: Final = 50_000  # of computing for each of these, without a call: 1 s
 _EVENTS: Final = (
     "sys_exit",
     "signal_generate",
@@ -200,6 +201,11 @@ class Recorder(Provider):
         """Note what the last step has left its thread in; after that nothing is added to it."""
         if self.footprints is not None and self.steps and self.k is not None:
             self.footprints.complete(_task(self.k, self.steps[-1].nr))
+
+    def computes(self, ns: int) -> None:
+        """Raise TooLong where a program goes on and on without a call."""
+        if ns > self.max_steps * STEP_NS:
+            raise TooLong(f"more than {self.max_steps * STEP_NS / 1e9:g} s of computing without a call")
 
     def time_passes(self) -> None:
         """Everybody sleeps: what comes then comes behind all that was."""

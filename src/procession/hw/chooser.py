@@ -163,6 +163,9 @@ class Provider:
     def time_passes(self) -> None:
         """Hear that everybody sleeps, and the next timer expires."""
 
+    def computes(self, ns: int) -> None:
+        """Hear that for so many nanoseconds, all that were not slept away, nobody has made a call."""
+
 
 class Default(Provider):
     """3.2's own answers."""

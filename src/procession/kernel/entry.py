@@ -304,6 +304,7 @@ def cpu_idle(k: Kernel, end_ns: int) -> bool:
     elif k.chooser.exploring:
         k.chooser.provider.time_passes()
     clock.idle_until(event_ns)
+    k.sched.call_ns = clock.now_ns
     return True
 
 

@@ -194,6 +194,7 @@ def choose_before_call(current: Task, name: str, args: tuple[Any, ...]) -> bool:
     """Ask who shall go first, current with this call or another who can run; returns whether it is another."""
     k = current.kernel
     k.sched.in_call = current.pid
+    k.sched.call_ns = k.clock.now_ns
     k.chooser.provider.enters(current.pid, name, args)
     return _choose_step(current, GOES_FIRST)
 
@@ -205,6 +206,9 @@ def choose_after_call(current: Task) -> None:
     matter, and its next call is the place to ask.
     """
     k = current.kernel
+    quiet_ns = k.clock.now_ns - k.sched.call_ns
+    if quiet_ns > SPIN_NS:
+        k.chooser.provider.computes(quiet_ns)
     if current.state or not _is_watched(current):
         return
     if k.sched.in_call != current.pid:

@@ -94,6 +94,7 @@ class SchedState:
         "resched_due",
         "step_began_ns",
         "in_call",
+        "call_ns",
         "interrupted",
         "idles",
         "nr_forks",
@@ -132,6 +133,7 @@ class SchedState:
         self.resched_due: bool = False
         self.step_began_ns: int = 0
         self.in_call: int = 0  # whose call is not over yet
+        self.call_ns: int = 0  # when somebody made a call last, or time has passed
         self.interrupted: int = 0  # whose call has been chosen to end with EINTR
         self.idles: bool = False  # it was chosen that nobody goes on before the next timer
         self.nr_forks: dict[int, int] = {}  # how many children those have had whose numbers tell of it
