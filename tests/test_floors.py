@@ -77,8 +77,9 @@ def cannot_be_first(components, path):
     """A line for each module that cannot be imported first; components: see knots()."""
     lines = "".join(" ".join(knot) + "\n" for knot in components)
     command = [sys.executable, str(IMPORT_FIRST)]
+    environment = {"PYTHONPATH": str(path), "PROCESSION_PURE": "1"}
     done = subprocess.run(
-        command, input=lines, capture_output=True, text=True, check=True, env={"PYTHONPATH": str(path)}, cwd=HOME
+        command, input=lines, capture_output=True, text=True, check=True, env=environment, cwd=HOME
     )
     return done.stdout.splitlines()
 
