@@ -49,6 +49,7 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+generate: export PROCESSION_PURE = 1
 generate: $(READY)
 	$(BIN)/python scripts/structs.py
 	$(BIN)/python scripts/tracepoints.py
