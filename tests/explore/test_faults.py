@@ -6,6 +6,7 @@ from tests.explore.oracle import dfs
 from procession import Errno, Sig, explore
 from procession.explorer import FAULT_KINDS, FAULTS, Subject, Token, replay
 from procession.explorer.dpor import dpor
+from procession.hw.chooser import IS_INTERRUPTED
 
 
 async def reads(linux):
@@ -190,3 +191,18 @@ def test_which_timers_there_are_counts():
     all_there_is = {run.outcome for run in dpor(subject)} - {None}
     assert {run.outcome for run in dfs(subject)} == all_there_is
     assert {run.outcome for run in dpor(subject, frozenset({"timers"}))} - {None} < all_there_is
+
+
+async def two_sleep(linux):
+    """Two processes sleep, and tell of it if they are interrupted."""
+    child = not await linux.fork()
+    try:
+        await linux.clock_nanosleep(linux.CLOCK_MONOTONIC, 0, 10**9 if child else 2 * 10**9)
+    except InterruptedError:
+        await linux.print("interrupted")
+
+
+def test_each_of_two_that_are_interrupted_hears_of_it():
+    for run in dfs(of(two_sleep, "interrupt", faults=2)):
+        chosen = [one for one in run.machine.chooser.record if one.kind == IS_INTERRUPTED]
+        assert run.outcome.stdout == b"interrupted\n" * len(chosen)

@@ -3,16 +3,7 @@
 from __future__ import annotations
 
 from procession.explorer.steps import Node
-from procession.hw.chooser import (
-    GETS_NUMBER,
-    IS_INTERRUPTED,
-    IS_REFUSED,
-    OF_STEPS,
-    STOPS_INSIDE,
-    TIME_PASSES,
-    TRANSFERS,
-    is_fault,
-)
+from procession.hw.chooser import GETS_NUMBER, IS_INTERRUPTED, IS_REFUSED, STOPS_INSIDE, TRANSFERS, is_fault
 from procession.include.linux.errno import Errno
 
 __all__ = ("fault_in_words",)
@@ -23,17 +14,11 @@ def fault_in_words(node: Node) -> str:
     candidate = node.candidates[node.answer]
     if not node.answer or not is_fault(node.kind, candidate):
         return ""
-    match node.kind:
-        case kind if kind in OF_STEPS and candidate == TIME_PASSES:
-            return "a timer expires first"
-        case kind if kind == IS_REFUSED:
-            return f"refused what it needs: {Errno(candidate).name}"
-        case kind if kind == IS_INTERRUPTED:
-            return "interrupted"
-        case kind if kind == TRANSFERS:
-            return f"{candidate} byte of {node.candidates[0]}"
-        case kind if kind == GETS_NUMBER:
-            return f"number {candidate} again"
-        case kind if kind == STOPS_INSIDE:
-            return f"stopped inside its code, for {candidate}"
-    raise ValueError(f"no fault in {node}")
+    words = {
+        IS_REFUSED: lambda: f"refused what it needs: {Errno(candidate).name}",
+        IS_INTERRUPTED: lambda: "interrupted",
+        TRANSFERS: lambda: f"{candidate} byte of {node.candidates[0]}",
+        GETS_NUMBER: lambda: f"number {candidate} again",
+        STOPS_INSIDE: lambda: f"stopped inside its code, for {candidate}",
+    }
+    return words[node.kind]() if node.kind in words else "a timer expires first"

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.net.core.sock import Sock
 
-__all__ = ("ChosenFaults", "choose_count", "choose_interrupt", "choose_number", "is_explored", "was_interrupted")
+__all__ = (
+    "ChosenFaults",
+    "choose_bytes",
+    "choose_count",
+    "choose_interrupt",
+    "choose_number",
+    "is_explored",
+    "was_interrupted",
+)
 
 # usercopy is left out: a pointer of the program's is good or bad by itself.
 _KINDS: Final = ("slab", "page", "pid")
@@ -69,17 +77,17 @@ def choose_interrupt(current: Task) -> bool:
         return False
     if not k.chooser.choose(IS_INTERRUPTED, (0, _EINTR)):
         return False
-    k.sched.interrupted = current.pid
+    k.sched.interrupted.add(current.pid)
     current.ti_flags |= TIF_SIGPENDING
     return True
 
 
 def was_interrupted(current: Task) -> bool:
     """Whether current's call has ended because it was chosen that it shall, which it hears once."""
-    state = current.kernel.sched
-    if state.interrupted != current.pid:
+    interrupted = current.kernel.sched.interrupted
+    if current.pid not in interrupted:
         return False
-    state.interrupted = 0
+    interrupted.discard(current.pid)
     return True
 
 

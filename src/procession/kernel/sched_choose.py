@@ -195,6 +195,7 @@ def choose_before_call(current: Task, name: str, args: tuple[Any, ...]) -> bool:
     k = current.kernel
     k.sched.in_call = current.pid
     k.sched.call_ns = k.clock.now_ns
+    k.sched.interrupted.discard(current.pid)  # a call before, which had its result all the same
     k.chooser.provider.enters(current.pid, name, args)
     return _choose_step(current, GOES_FIRST)
 

@@ -134,7 +134,7 @@ class SchedState:
         self.step_began_ns: int = 0
         self.in_call: int = 0  # whose call is not over yet
         self.call_ns: int = 0  # when somebody made a call last, or time has passed
-        self.interrupted: int = 0  # whose call has been chosen to end with EINTR
+        self.interrupted: set[int] = set()  # whose calls have been chosen to end with EINTR
         self.idles: bool = False  # it was chosen that nobody goes on before the next timer
         self.nr_forks: dict[int, int] = {}  # how many children those have had whose numbers tell of it
         self.task_groups: dict[TaskGroup, None] = {}  # all there are, the oldest first
