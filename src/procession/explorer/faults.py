@@ -14,11 +14,14 @@ def fault_in_words(node: Node) -> str:
     candidate = node.candidates[node.answer]
     if not node.answer or not is_fault(node.kind, candidate):
         return ""
-    words = {
-        IS_REFUSED: lambda: f"refused what it needs: {Errno(candidate).name}",
-        IS_INTERRUPTED: lambda: "interrupted",
-        TRANSFERS: lambda: f"{candidate} byte of {node.candidates[0]}",
-        GETS_NUMBER: lambda: f"number {candidate} again",
-        STOPS_INSIDE: lambda: f"stopped inside its code, for {candidate}",
-    }
-    return words[node.kind]() if node.kind in words else "a timer expires first"
+    if node.kind == IS_REFUSED:
+        return f"refused what it needs: {Errno(candidate).name}"
+    if node.kind == IS_INTERRUPTED:
+        return "interrupted"
+    if node.kind == TRANSFERS:
+        return f"{candidate} byte of {node.candidates[0]}"
+    if node.kind == GETS_NUMBER:
+        return f"number {candidate} again"
+    if node.kind == STOPS_INSIDE:
+        return f"stopped inside its code, for {candidate}"
+    return "a timer expires first"
