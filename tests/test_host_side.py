@@ -152,6 +152,29 @@ def test_at_any_moment(number, tmp_path):
             whole_trace(path)
 
 
+@pytest.mark.parametrize("name", ["procession-interrupt", "procession-input"])
+def test_a_thread_that_is_just_beginning(name, tmp_path):
+    """The signal comes when the thread was asked for and does not run yet: it is waited for all the same."""
+    (tmp_path / "command.py").write_text(f"""
+import os, signal, threading
+from procession.cli import main
+class Thread(threading.Thread):
+    def start(self):
+        if self.name == {name!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+            sum(range(1000))
+        super().start()
+threading.Thread = Thread
+main()
+""")
+    master, slave = pty.openpty()
+    command = [sys.executable, tmp_path / "command.py", "run", "--tty", "--", "/bin/true"]
+    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=subprocess.PIPE)
+    assert end(process) == (-signal.SIGINT, None, b"")
+    os.close(slave)
+    os.close(master)
+
+
 @pytest.mark.parametrize("place", ["hash", "class"])
 def test_in_the_midst_of_an_import(place, tmp_path):
     """Neither what forgets exceptions keeps it back, nor a class that is being made makes something else of it."""

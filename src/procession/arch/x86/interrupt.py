@@ -28,6 +28,18 @@ def _running(k: Kernel) -> list[Entry]:
     return [entry for entry in tuple(k.x86.vcpus) if entry.cpu.running]
 
 
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """While active, no signal's handler runs in this thread: what it raises must not part a thread from its start."""
+    # Asked for by itself: the call that blocks may raise what was pending, and then tells no mask.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
 def interrupt_engines(k: Kernel) -> None:
     """Make an engine that runs raise KeyboardInterrupt; callable from any thread."""
     for entry in _running(k):
@@ -66,12 +78,13 @@ class _Watcher:
 
     def start(self) -> None:
         """Begin; in the main thread."""
-        self._over = threading.Event()
-        self._reader, self._writer = socket.socketpair()
-        self._writer.setblocking(False)
-        self._old_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        self._watcher = threading.Thread(target=self._watch, name="procession-interrupt", daemon=True)
-        self._watcher.start()
+        with _signals_wait():
+            self._over = threading.Event()
+            self._reader, self._writer = socket.socketpair()
+            self._writer.setblocking(False)
+            self._old_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+            self._watcher = threading.Thread(target=self._watch, name="procession-interrupt", daemon=True)
+            self._watcher.start()
 
     def _watch(self) -> None:
         handled = 0
@@ -87,12 +100,13 @@ class _Watcher:
         """End the thread."""
         if self._watcher is None:
             return
-        signal.set_wakeup_fd(self._old_fd)
-        self._over.set()
-        self._writer.send(b"\0")
-        self._watcher.join()
-        self._reader.close()
-        self._writer.close()
+        with _signals_wait():
+            signal.set_wakeup_fd(self._old_fd)
+            self._over.set()
+            self._writer.send(b"\0")
+            self._watcher.join()
+            self._reader.close()
+            self._writer.close()
 
 
 @contextmanager
@@ -160,12 +174,15 @@ def watch_input(k: Kernel, fd: int) -> Iterator[None]:
             over.wait(_AGAIN_SECONDS)
 
     thread = threading.Thread(target=watch, name="procession-input", daemon=True)
-    thread.start()
     try:
+        with _signals_wait():
+            thread.start()
         yield
     finally:
-        over.set()
-        writer.send(b"\0")
-        thread.join()
-        reader.close()
-        writer.close()
+        with _signals_wait():
+            over.set()
+            writer.send(b"\0")
+            if thread.ident is not None:
+                thread.join()
+            reader.close()
+            writer.close()
