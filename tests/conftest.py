@@ -83,7 +83,7 @@ FOR_BOTH = {
     "test_fuzz.py", "test_host_programs.py", "test_programs.py", "test_python_facts.py", "test_python_programs.py",
     "test_replay.py", "test_strace.py", "test_tracefile.py",
 }
-FOR_COMPILED = {"test_builds.py"}
+FOR_COMPILED = {"test_builds.py", "test_kept.py"}
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:

@@ -43,7 +43,7 @@ from procession.arguments import (
 )
 from procession.fs import overlay
 from procession.fs.hostfs import volumes as hostfs_volumes
-from procession.hw.chooser import MAX_SEED, Choice, Chooser, Provider
+from procession.hw.chooser import MAX_SEED, Choice, Chooser, Provider, RunEnded
 from procession.hw.clock import Clock
 from procession.hw.console import BufferConsole, Console, HostConsole
 from procession.hw.core_store import CoreStore
@@ -76,6 +76,7 @@ if TYPE_CHECKING:
 __all__ = (
     "DEFAULT_ENV",
     "DEFAULT_WINSIZE",
+    "AtProgram",
     "Command",
     "Kernel",
     "Machine",
@@ -133,6 +134,10 @@ def make_command(
     if env is None:
         env = {name: value for name, value in DEFAULT_ENV.items() if user is None or name != "HOME"}
     return Command(checked_argv(program, args), checked_env(env), cwd, as_init, user)
+
+
+class AtProgram(RunEnded):
+    """The machine has booted up to where the program's own code begins."""
 
 
 class Machine:
@@ -330,14 +335,50 @@ class Machine:
         """As run(), for whoever runs the same on many machines; command: what make_command() says of program."""
         return self._run_once(command, program)
 
-    def _run_once(self, command: Command, program: PythonProgram | Sequence[str]) -> Result:
+    def boot_to_program(self, command: Command, program: PythonProgram) -> None:
+        """Boot, up to where the program's own code would begin; go_on() is the rest of run_command().
+
+        Raises what run() does.
+        """
+        k = self.kernel
+        self._set_command(command, program)
+        k.at_program = self._at_program
+        with _seldom_collecting():
+            self._boot(command)
+            try:
+                entry.run(k)
+            except AtProgram:
+                return
+            except BaseException:
+                self._shut_down()
+                raise
+        bug("the program was over before it began")
+
+    def _at_program(self) -> None:
+        self.kernel.at_program = None
+        raise AtProgram
+
+    def go_on(self) -> Result:
+        """Run to the end what boot_to_program() has booted; raises what run() does.
+
+        As often as everything is put back to where that has left it, the machine's other listeners included.
+        """
+        with _seldom_collecting():
+            return self._run(entry.resume)
+
+    def _set_command(self, command: Command, program: PythonProgram | Sequence[str]) -> None:
         if self.command is not None:
             raise RuntimeError("a machine runs once: make another one")
         self.command = command
         if callable(program):
             self.kernel.programs[command.argv[0]] = program
+
+    def _run_once(self, command: Command, program: PythonProgram | Sequence[str]) -> Result:
+        self._set_command(command, program)
         try:
-            result = self._run(command)
+            with _seldom_collecting():
+                self._boot(command)
+                result = self._run(entry.run)
         except BaseException as error:
             self._ended(error)
             raise
@@ -351,28 +392,34 @@ class Machine:
         for error in self.trace.errors:
             warnings.warn(str(error), ListenerWarning, stacklevel=4)
 
-    def _run(self, command: Command) -> Result:
+    def _boot(self, command: Command) -> None:
         k = self.kernel
-        with _seldom_collecting():
-            init_main.start_kernel(k, self.root)
-            envp = [f"{key}={value}" for key, value in command.env.items()]
-            init_main.set_init_program(k, command.argv, envp, command.cwd, as_init=command.as_init, user=command.user)
-            try:
-                with self._interruptible(), self._watching(), watching_awaits():
-                    entry.run(k)
-                    published.publish_drain(k)
-            finally:
-                _close_unbegun(k)
-                python_process.close_programs(k)
-                x86_entry.machine_shutdown(k)
-                overlay.machine_shutdown(k)
-                hostfs_volumes.machine_shutdown(k)
-                published.publish_shutdown(k)
-            rcupdate.rcu_barrier(k)
+        init_main.start_kernel(k, self.root)
+        envp = [f"{key}={value}" for key, value in command.env.items()]
+        init_main.set_init_program(k, command.argv, envp, command.cwd, as_init=command.as_init, user=command.user)
+
+    def _run(self, loop: Callable[[LinuxKernel], object]) -> Result:
+        k = self.kernel
+        try:
+            with self._interruptible(), self._watching(), watching_awaits():
+                loop(k)
+                published.publish_drain(k)
+        finally:
+            self._shut_down()
+        rcupdate.rcu_barrier(k)
         k.chooser.provider.finish()
         if self._checker is not None:
             self._checker.finish()
         return Result(k.exit_code, k.console.stdout, k.console.stderr, self)
+
+    def _shut_down(self) -> None:
+        k = self.kernel
+        _close_unbegun(k)
+        python_process.close_programs(k)
+        x86_entry.machine_shutdown(k)
+        overlay.machine_shutdown(k)
+        hostfs_volumes.machine_shutdown(k)
+        published.publish_shutdown(k)
 
     def _interruptible(self) -> AbstractContextManager[None]:
         """Let Ctrl-C stop even a guest that never leaves its loop; only the main thread hears of it."""

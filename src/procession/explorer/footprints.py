@@ -91,6 +91,17 @@ class Footprints:
         self.task: Task | None = None
         self.watch: Callable[[Object], None] | None = None  # told of each object that is touched
 
+    def again(self, step: Step | None) -> Footprints:
+        """Return the same for another run from here, with step as the one that goes on."""
+        other = Footprints(self.k, self.without)
+        other.serial = self.serial
+        other.maps = {mm: dict(touched) for mm, touched in self.maps.items()}
+        other.several = set(self.several)
+        other.passes = self.passes
+        other.step = step
+        other.task = self.task
+        return other
+
     def touch(self, thing: Object, how: int) -> None:
         """Note that the current step touches something."""
         if self.step is not None and thing[0] not in self.without:

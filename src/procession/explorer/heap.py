@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import gc
 from typing import Final
 
-__all__ = ("collecting_at_once", "forget_machine")
+__all__ = ("collecting_at_once", "forget_machine", "keep_what_is_there")
 
 # After so many machines what has outlived one look is looked at again, and then all that there is.
 _MIDDLE: Final = 16
@@ -42,6 +42,13 @@ def forget_machine() -> None:
         gc.collect()
     else:
         gc.collect(0 if number % _MIDDLE else 1)
+
+
+def keep_what_is_there() -> None:
+    """Have what there is now not be looked at any more, until the search is over."""
+    if _heap.searches:
+        gc.collect()
+        gc.freeze()
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.explorer.footprints import Footprints
@@ -114,12 +114,37 @@ class Recorder(Provider):
         self.footprints: Footprints | None = None
         self.watch: Watch | None = None
 
-    def attach(self, machine: Machine, queries: Sequence[Query] = ()) -> None:
-        """Listen to what happens on a machine that is about to run with this as its provider."""
+    def again(self, strategy: Strategy) -> Recorder:
+        """Return one for another run on the same machine, put back to where it is now, after these steps."""
+        other = Recorder(
+            strategy, without=self.without, max_steps=self.max_steps, optional=self.optional, faults=self.faults
+        )
+        other.k = self.k
+        other.names = dict(self.names)
+        other.families = dict(self.families)
+        other.doing = dict(self.doing)
+        other.asleep = set(self.asleep)
+        other.barrier = self.barrier
+        for step in self.steps:
+            strategy.begins(other, step.nr)
+            other.steps.append(step)
+        if self.steps:
+            other.steps[-1] = self.steps[-1].copy()  # it goes on
+        if self.footprints is not None and strategy.footprints:
+            other.footprints = self.footprints.again(other.steps[-1] if self.steps else None)
+        return other
+
+    def attach(
+        self, machine: Machine, queries: Sequence[Query] = (), listener: Callable[[Event], None] | None = None
+    ) -> None:
+        """Listen to what happens on a machine that is about to run with this as its provider.
+
+        listener: who passes the events on to on_event(), or to somebody else once this run is over.
+        """
         self.k = machine.kernel
         if self.strategy.footprints:
             self.footprints = Footprints(self.k, self.without)
-        machine.trace.subscribe(self._on_event, *_EVENTS, vital=True)
+        machine.trace.subscribe(listener or self.on_event, *_EVENTS, vital=True)
         if queries:
             self.watch = Watch(self, self.k, queries)
             machine.trace.subscribe(self.watch.on_event, *self.watch.events(), vital=True)
@@ -231,7 +256,8 @@ class Recorder(Provider):
 
     # Events.
 
-    def _on_event(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
+        """Hear of one."""
         e: Any = event
         if e.event == "sched_process_fork":
             self._born(e)

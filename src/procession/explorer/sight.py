@@ -83,6 +83,7 @@ class Looker:
         self.expect = expect
         self.without = without
         subject.queries = tuple(one for one in own if isinstance(one, Query))
+        subject.keeps = subject.keeps and not own
 
     def run(self, job: Job) -> Run:
         """Run a schedule."""

@@ -64,6 +64,17 @@ class Step:
         self.sent: list[tuple[int, int]] = []
         self.took: list[tuple[int, int]] = []
 
+    def copy(self) -> Step:
+        """Return a step that has done the same so far."""
+        other = Step(self.nr, self.what, self.args, self.woken, self.node)
+        other.touched = dict(self.touched)
+        other.wakes = list(self.wakes)
+        other.result = self.result
+        other.barrier = self.barrier
+        other.sent = list(self.sent)
+        other.took = list(self.took)
+        return other
+
     def touch(self, thing: Object, how: int) -> None:
         """Note an access."""
         self.touched[thing] = self.touched.get(thing, 0) | how

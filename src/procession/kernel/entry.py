@@ -40,6 +40,7 @@ __all__ = (
     "choose_after_call",
     "choose_after_trap",
     "exit_to_user_mode",
+    "resume",
     "run",
     "schedule_tail",
     "sleepers",
@@ -97,6 +98,13 @@ def _run(k: Kernel, end_ns: int) -> str:
         # An exception that no system call caught is a bug, whatever its type.
         text = panic.oops_text(k, repr(uncaught))
         raise KernelBug(text) from uncaught
+
+
+def resume(k: Kernel) -> None:
+    """Go on where Kernel.at_program has ended the machine loop, until Kernel.halted is set; raises what run() does."""
+    _run(k, NEVER)
+    if k.init_error is not None:
+        raise k.init_error
 
 
 async def exit_to_user_mode(current: Task) -> None:

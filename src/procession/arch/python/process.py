@@ -110,6 +110,8 @@ class PythonThread(NoRegisters):
                 except BaseException as end:  # noqa: BLE001 -- _ended passes on what is not the program's
                     calls = self._ended(current, end)
             elif self.todo == START:
+                if k.at_program is not None:
+                    k.at_program()
                 calls = self._begin(current)
             if calls:
                 kstack = self._call(current)

@@ -636,6 +636,8 @@ class Kernel:
         self.boot_time_ns: int = 0  # CLOCK_REALTIME at boot, from the configuration
         # Called when a trap was answered or a kernel stack put aside: no lock is held, all structures are whole.
         self.after_trap: Callable[[], None] | None = None
+        # Called when the first program's own code is about to begin, if that is Python; it may end the machine loop.
+        self.at_program: Callable[[], None] | None = None
         # How to wait for the outside when every CPU is idle, until another event is due in so many ns (None: nothing
         # is); returns whether anything has happened. Set by the console's driver.
         self.pm_idle: Callable[[Kernel, int | None], bool] | None = None
