@@ -15,8 +15,10 @@ from tests.explore import models, objects
 from procession import Machine
 from procession.explorer import explore
 from procession.explorer.dpor import dpor
+from procession.explorer.jobs import _unpacked, packed, work
 from procession.explorer.kept import Kept
 from procession.explorer.recorder import Strategy
+from procession.explorer.sight import Job, Looker
 from procession.explorer.snapshot import CannotBeTaken, Snapshot
 from procession.explorer.steps import READS
 from procession.explorer.subject import Subject
@@ -100,6 +102,16 @@ def test_whoever_holds_a_run_keeps_its_machine():
     gc.collect()
     machines = {id(subject.run(Strategy()).machine) for _ in range(5)}
     assert len(machines) == 1
+
+
+def test_a_worker_keeps_one():
+    """So that what it has seen of one schedule does not hold on to the machine."""
+    data = packed(Looker(Subject(PROGRAMS["bench.two_children"])))
+    _unpacked.cache_clear()
+    for _ in range(2):
+        assert len(work(data, [Job()] * 20).sights) == 20
+    subject = _unpacked(data).subject
+    assert (subject.keeps, subject.runs, subject.lost) == (True, 40, 0)
 
 
 async def ends(linux):

@@ -232,8 +232,9 @@ def work(data: bytes, jobs: Sequence[Job]) -> Seen:
     began = time.monotonic()
     sights: list[Sight] = []
     with collecting_at_once():
-        for _, sight, _ in Branches(looker).each(iter(jobs), len(jobs)):
-            sights.append(sight)
+        for looked in Branches(looker).each(iter(jobs), len(jobs)):
+            sights.append(looked[1])
+            del looked  # whose machine is the next one's
             if time.monotonic() - began > SLICE:
                 break
     return Seen(sights, time.monotonic() - began)

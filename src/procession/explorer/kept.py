@@ -70,7 +70,9 @@ class Kept:
         self._snapshot.put_back()
         recorder = self.recorder.again(strategy)
         self.relay.recorder = recorder
-        self.machine.chooser.provider = recorder
+        chooser = self.machine.chooser
+        chooser.provider = recorder
+        chooser.record = []  # whoever asked for the last run's has that
         return recorder
 
     def changed(self) -> list[object]:
