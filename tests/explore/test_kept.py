@@ -92,6 +92,23 @@ def test_the_same_events(name):
         assert [str(one) for one in fresh[-len(events) :]] == [str(one) for one in events]
 
 
+def test_memory_is_put_back():
+    """Of all frames: those in use when the program begins, and those that were never used before."""
+    kept = Kept(Subject(PROGRAMS["objects.shared"]), NOTHING)
+    frames, mm = kept.machine.frames, kept.machine.kernel.mm
+    used, end = mm.next_fresh, mm.next_fresh + 3
+    rows = (frames.phys[: end * 4096], frames.count[:end], frames.mapcount[:end], frames.pflags[:end])
+    before = [row.tolist() for row in rows]
+    assert any(before[0][: used * 4096])
+    mm.next_fresh = end
+    for row in rows:
+        for place in range(len(row)):
+            row[place] ^= 85
+    kept.put_back(Strategy())
+    assert mm.next_fresh == used
+    assert [row.tolist() for row in rows] == before
+
+
 def test_whoever_holds_a_run_keeps_its_machine():
     """It is as that run has left it, and the next one is made on another."""
     subject = Subject(PROGRAMS["bench.two_children"])
