@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from procession.arch.x86 import hw_breakpoint, segment, tls
 from procession.arch.x86 import signal as x86_signal
-from procession.hw.unicorn_cpu import USER32_CS, USER_CS, USER_DS
+from procession.hw.unicorn_cpu import USER_DS
 from procession.include.asm.processor_flags import FLAG_MASK, X86_EFLAGS_TF
 from procession.include.asm.ptrace import (
     AX,
@@ -125,7 +125,7 @@ def _get_segment_reg(thread: X86Thread, offset: int) -> int:
     if offset == _CS:
         return thread.cs
     if offset == _SS:
-        return USER_DS
+        return thread.ss if thread.orig_ax < 0 or thread.ia32 else USER_DS
     if offset == _DS:
         return thread.ds
     if offset == _ES:
@@ -163,15 +163,14 @@ def set_flags(thread: X86Thread, value: int) -> None:
 
 
 def set_segment_reg(thread: X86Thread, offset: int, value: int) -> None:
-    """Set a selector; raises EIO if it is not the user's, or 0 where that may not be. ss stays, and cs of 64 bits."""
+    """Set a selector; raises EIO if it is not the user's, or 0 where that may not be. cs and ss of a 64-bit program stay."""
     if value and value & 3 != 3:
         raise LinuxError(Errno.EIO, "not a user's selector")
     if offset in (_CS, _SS):
         if not value:
             raise LinuxError(Errno.EIO, "no code segment, or no stack segment")
-        if offset == _CS and thread.ia32 and value in (USER_CS, USER32_CS):
-            thread.set_cs(value)
-        return
+        if not thread.ia32:
+            return
     if not thread.segments_changed:
         forget_bases(thread)
     # Setting fs_base has implied another fs than a tracer writes that knows nothing of slots: leave it (gs alike).
@@ -183,8 +182,12 @@ def set_segment_reg(thread: X86Thread, offset: int, value: int) -> None:
             thread.gsindex = value
     elif offset == _DS:
         thread.ds = value
-    else:
+    elif offset == _ES:
         thread.es = value
+    elif offset == _CS:
+        thread.cs = value
+    else:
+        thread.ss = value
     thread.segments_changed = True
 
 
@@ -206,7 +209,10 @@ def load_segments(task: Task, thread: X86Thread) -> None:
     thread.segments_changed = False
     for number, selector in ((3, thread.ds), (0, thread.es), (4, thread.fsindex), (5, thread.gsindex)):
         segment.load_data(task, thread, number, selector)
-    segment.load_cs_again(thread)
+    if thread.ia32:
+        thread.bad_iret = not segment.load_iret(task, thread)
+    else:
+        segment.load_cs_again(thread)
     q, layout = thread.q, thread.layout
     if thread.fs:
         q[layout.fs_base_q] = thread.fs

@@ -10,13 +10,13 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from procession.arch.x86.tls import FROM_LDT, GDT_ENTRY_TLS_MIN
-from procession.hw.unicorn_cpu import USER32_CS, USER_CS
+from procession.hw.unicorn_cpu import USER32_CS, USER_CS, USER_DS
 
 if TYPE_CHECKING:
     from procession.arch.x86.process import X86Thread
     from procession.include.linux.sched import Task
 
-__all__ = ("load_cs", "load_cs_again", "load_data")
+__all__ = ("load_cs", "load_cs_again", "load_data", "load_iret", "load_ss")
 
 _ENTRY_SIZE: Final = 8
 _LIMIT_LOW: Final = 0xFFFF
@@ -25,6 +25,7 @@ _PRESENT_USER_CODE: Final = 0xF8 << 40  # present, of level 3, a segment of code
 _PRESENT_USER: Final = 0xF0 << 40  # present, of level 3, of code or data
 _CODE: Final = 1 << 43
 _READABLE: Final = 1 << 41
+_WRITABLE: Final = 1 << 41  # of data
 _FLAT: Final = 0x00CFF3000000FFFF
 _GDT_USER: Final = (4, 5, 6, 15)  # code of 32 bits, data, code of 64 bits, and the number of the CPU as a limit
 _IN_PAGES: Final = 1 << 55
@@ -57,6 +58,28 @@ def load_cs(current: Task, thread: X86Thread, selector: int) -> bool:
     return True
 
 
+def load_ss(current: Task, thread: X86Thread, selector: int) -> bool:
+    """Let the stack be in the segment that a selector stands for, as IRET does; false if it would fault."""
+    if selector == USER_DS:
+        descriptor = _FLAT
+    else:
+        descriptor = _descriptor(current, thread, selector)
+        if descriptor & (_PRESENT_USER_CODE | _WRITABLE) != _PRESENT_USER | _WRITABLE or selector & 3 != 3:
+            return False
+    thread.set_segment(2, selector, _base(descriptor), _hidden(descriptor))
+    return True
+
+
+def load_iret(task: Task, thread: X86Thread) -> bool:
+    """Do what IRET does with the selectors of code and stack that a tracer has set; false if it would fault."""
+    if not load_ss(task, thread, thread.ss):
+        return False
+    if thread.cs not in (USER_CS, USER32_CS):
+        return load_cs(task, thread, thread.cs)
+    thread.set_cs(thread.cs)
+    return True
+
+
 def _base(descriptor: int) -> int:
     return descriptor >> 16 & _BASE_LOW | descriptor >> 56 << 24
 
@@ -82,9 +105,7 @@ def load_data(task: Task, thread: X86Thread, segment: int, selector: int) -> Non
         selector = 0
     elif selector >= 4:
         hidden = _hidden(_FLAT)
-    q = thread.q
-    at = thread.layout.selectors_q + 3 * segment
-    q[at], q[at + 1], q[at + 2] = selector, base, hidden
+    thread.set_segment(segment, selector, base, hidden)
 
 
 def load_cs_again(thread: X86Thread) -> None:

@@ -63,12 +63,12 @@ def enable_step(child: Task, thread: X86Thread, *, block: bool) -> None:
 
     The latter only if the trap flag is the tracer's: a program that steps itself is stepped by instruction.
     """
+    if thread.segments_changed:
+        ptrace.load_segments(child, thread)
     if enable_single_step(child, thread) and block:
         child.ti_flags |= TIF_BLOCKSTEP
     else:
         child.ti_flags &= ~TIF_BLOCKSTEP
-    if thread.segments_changed:
-        ptrace.load_segments(child, thread)
 
 
 def enable_single_step(child: Task, thread: X86Thread) -> bool:
