@@ -54,6 +54,7 @@ static void set(const char *what, unsigned offset, unsigned value, char *ip) {
 }
 static unsigned char *memory;
 static void handler(int sig, siginfo_t *info, void *context) {
+  (void)info;
   ucontext_t *uc = context;
   unsigned ss;
   __asm__ volatile("mov %%ss, %0" : "=r"(ss));

@@ -17,7 +17,7 @@ from procession.include.linux.fcntl import O_RDONLY, O_RDWR
 from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IRUGO, S_IRWXUGO, S_IWUGO, S_IXUGO, File
 from procession.include.linux.ipc import IPC_INFO, IPC_PRIVATE, IPC_RMID, IPC_SET, IPC_STAT, KeyArg
 from procession.include.linux.ipc_namespace import IPC_SHM_IDS
-from procession.include.linux.limits import ULONG_MAX
+from procession.include.linux.limits import UINT_MAX, ULONG_MAX
 from procession.include.linux.mm_types import (
     MAP_FIXED,
     PAGE_MASK,
@@ -83,7 +83,6 @@ __all__ = (
 SHMID_DS: Final = struct.Struct("<QqqqiiQ16x")  # segsz, atime, dtime, ctime, cpid, lpid, nattch
 SHMID_DS_SIZE: Final = 112
 _STACK_GAP: Final = 5 * PAGE_SIZE  # below the stack's start, so that it can grow
-_HUGETLB_SHM_GROUP: Final = 0  # /proc/sys/vm/hugetlb_shm_group, which is not there
 
 
 def shm_init(k: Kernel) -> None:
@@ -288,11 +287,9 @@ def newseg(current: Task, ns: IpcNamespace, key: int, size: int, shmflg: int) ->
 
 
 def hugetlb_file_setup(current: Task, size: int) -> None:
-    """Refuse huge pages: EPERM to those who may not have any, ENOMEM to all others, since there are none.
-
-    Differs: /proc/sys/vm/nr_hugepages is not there, so that it stays at 0.
-    """
-    if not capability.capable(current, CAP_IPC_LOCK) and not groups.in_group_p(current, _HUGETLB_SHM_GROUP):
+    """Refuse huge pages: EPERM to those who may not have any, ENOMEM to all others, since there are none."""
+    group = current.kernel.sysctls.get("hugetlb_shm_group", 0)
+    if not capability.capable(current, CAP_IPC_LOCK) and not groups.in_group_p(current, group & UINT_MAX):
         user = current.cred.user
         if not mlock.user_shm_lock(current, size, user):
             raise LinuxError(Errno.EPERM, "huge pages need CAP_IPC_LOCK")

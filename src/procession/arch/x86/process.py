@@ -59,7 +59,8 @@ IO_BITMAP_BITS: Final = 65536
 # All of them. Written out as a number it would be too long a word for the compiler.
 _NO_PORTS: Final = int.from_bytes(b"\xff" * (IO_BITMAP_BITS // 8), "little")
 _RESTARTBLOCK: Final = int(Errno.ERESTART_RESTARTBLOCK)
-# How far what the engine derives from segments is from its bit for code of 64 bits: HF_ADDSEG_SHIFT, HF_SS32_SHIFT, HF_CS32_SHIFT.
+# How far what the engine derives from segments is from its bit for code of 64 bits: HF_ADDSEG_SHIFT, HF_SS32_SHIFT,
+# HF_CS32_SHIFT.
 _CS64_TO_ADDSEG: Final = 9
 _CS64_TO_SS32: Final = 10
 _CS64_TO_CS32: Final = 11
