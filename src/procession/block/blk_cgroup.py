@@ -20,14 +20,7 @@ __all__ = ("BlkioSubsys",)
 BLKIO_WEIGHT_MIN: Final = 10
 BLKIO_WEIGHT_MAX: Final = 1000
 BLKIO_WEIGHT_DEFAULT: Final = 500
-_TOTALS: Final = (
-    "io_service_bytes",
-    "io_serviced",
-    "io_service_time",
-    "io_wait_time",
-    "io_merged",
-    "io_queued",
-)
+_TOTALS: Final = ("io_service_bytes", "io_serviced", "io_service_time", "io_wait_time", "io_merged", "io_queued")
 
 
 class BlkioCgroup(CgroupSubsysState):

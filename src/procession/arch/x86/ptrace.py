@@ -163,7 +163,7 @@ def set_flags(thread: X86Thread, value: int) -> None:
 
 
 def set_segment_reg(thread: X86Thread, offset: int, value: int) -> None:
-    """Set a selector, but no cs or ss of a 64-bit program; raises EIO if it is not the user's, or 0 where it may not."""
+    """Set a selector, but no cs or ss of a 64-bit program; raises EIO if it is not the user's, or 0 for these."""
     if value and value & 3 != 3:
         raise LinuxError(Errno.EIO, "not a user's selector")
     if offset in (_CS, _SS):
