@@ -259,8 +259,26 @@ def do_arch_prctl(current: Task, thread: X86Thread, code: int, addr: UserPtr) ->
 
 
 def genregs_get(thread: X86Thread) -> bytes:
-    """Return struct user_regs_struct."""
-    return _USER_REGS.pack(*[getreg(thread, offset) for offset in range(0, _REGS_SIZE, 8)])
+    """Return struct user_regs_struct: what getreg() says of each, which tracers ask for at every stop."""
+    forget_bases(thread)
+    q, layout = thread.q, thread.layout
+    ax, cx, dx, bx, sp, bp, si, di, r8, r9, r10, r11, r12, r13, r14, r15 = q[:16].tolist()
+    fsindex, gsindex = thread.fsindex, thread.gsindex
+    return _USER_REGS.pack(
+        *(r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di),
+        thread.orig_ax & ULONG_MAX,
+        q[layout.rip_q],
+        thread.cs,
+        getreg(thread, _EFLAGS),
+        sp,
+        _get_segment_reg(thread, _SS),
+        _base(thread, thread.fs, fsindex, tls.FS_TLS_SEL),
+        _base(thread, thread.gs, gsindex, tls.GS_TLS_SEL),
+        thread.ds,
+        thread.es,
+        fsindex,
+        gsindex,
+    )
 
 
 class GeneralRegset:

@@ -64,6 +64,8 @@ class Ia32Thread(X86Thread):
 
     def run(self, current: Task, budget_ns: int) -> KernelStack | None:
         """Run user code, unless there is nowhere to go on: a tracer may have set any segment of code and stack."""
+        if self.segments_changed:
+            ptrace.load_segments(current, self)  # by a tracer that has ended
         if self.bad_iret:
             self.orig_ax = -1
             x86_signal.bad_iret(current, self)
