@@ -23,9 +23,11 @@ static struct user_regs_struct get(pid_t pid) {
   must(trace(PTRACE_GETREGS, pid, 0, (unsigned long)&r));
   return r;
 }
+static int has_table = 1;
 static pid_t begin(void) {
   pid_t pid;
   CHILD(pid) {
+    if (has_table)
     segment(0, 2, 0, 0), segment(1, 0, 0, 0), segment(2, 0, 0, 1), segment(3, 2, 1, 0), segment(4, 0, 1, 0);
     must(trace(PTRACE_TRACEME, 0, 0, 0));
     raise(SIGSTOP);
@@ -37,7 +39,7 @@ static pid_t begin(void) {
 static void set(const char *what, unsigned offset, unsigned value, char *ip) {
   pid_t pid = begin();
   trace(PTRACE_POKEUSER, pid, 4 * 12, (unsigned long)ip);
-  trace(PTRACE_POKEUSER, pid, 4 * 6, 100);
+  trace(PTRACE_POKEUSER, pid, 4 * 6, 100), trace(PTRACE_POKEUSER, pid, 0, 0);
   long r = trace(PTRACE_POKEUSER, pid, offset, value);
   struct user_regs_struct g = get(pid);
   say("%s: %s, cs %lx ss %lx", what, r ? errname(errno) : "ok", g.xcs, g.xss);
@@ -92,6 +94,7 @@ int main(void) {
   set("data of the GDT", CS, 0x2b, both);
   set("beyond the table", CS, 0xfff7, both);
   set("an empty slot", CS, 0x63, both);
+  has_table = 0, set("without a table", CS, 7, both), has_table = 1;
   set("level 0", CS, 0x20, both);
   set("0", CS, 0, both);
   set("3", CS, 3, both);

@@ -46,25 +46,25 @@ def _descriptor(task: Task, thread: X86Thread, selector: int) -> int:
 
 
 def load_cs(current: Task, thread: X86Thread, selector: int) -> bool:
-    """Let user code go on in the segment that a selector stands for, as IRET does; false if it would fault."""
+    """Let user code go on in the segment that a selector, of level 3, stands for; false if IRET would fault."""
     if selector in (USER_CS, USER32_CS):
         if selector != thread.cs:
             thread.set_cs(selector)
         return True
     descriptor = _descriptor(current, thread, selector)
-    if descriptor & _PRESENT_USER_CODE != _PRESENT_USER_CODE or selector & 3 != 3:
+    if descriptor & _PRESENT_USER_CODE != _PRESENT_USER_CODE:
         return False
     thread.set_code(selector, _base(descriptor), _hidden(descriptor), wide=bool(descriptor & _WIDE))
     return True
 
 
 def load_ss(current: Task, thread: X86Thread, selector: int) -> bool:
-    """Let the stack be in the segment that a selector stands for, as IRET does; false if it would fault."""
+    """Let the stack be in the segment that a selector, of level 3, stands for; false if IRET would fault."""
     if selector == USER_DS:
         descriptor = _FLAT
     else:
         descriptor = _descriptor(current, thread, selector)
-        if descriptor & (_PRESENT_USER_CODE | _WRITABLE) != _PRESENT_USER | _WRITABLE or selector & 3 != 3:
+        if descriptor & (_PRESENT_USER_CODE | _WRITABLE) != _PRESENT_USER | _WRITABLE:
             return False
     thread.set_segment(2, selector, _base(descriptor), _hidden(descriptor))
     return True
