@@ -155,7 +155,7 @@ class X86Thread:
         self.q[self.layout.selectors_q + 3 * segment] = selector
 
     def set_segment(self, segment: int, selector: int, base: int, hidden: int) -> None:
-        """Load a segment of data, or the stack's (2); hidden: its limit and flags, as the engine has them."""
+        """Load a segment of data, or the stack's (2); hidden: the latter's flags, as the engine has them."""
         q, at = self.q, self.layout.selectors_q + 3 * segment
         q[at], q[at + 1], q[at + 2] = selector, base, hidden
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ("load_cs", "load_cs_again", "load_data", "load_iret", "load_ss")
 
 _ENTRY_SIZE: Final = 8
-_LIMIT_LOW: Final = 0xFFFF
 _BASE_LOW: Final = 0xFFFFFF
 _PRESENT_USER_CODE: Final = 0xF8 << 40  # present, of level 3, a segment of code
 _PRESENT_USER: Final = 0xF0 << 40  # present, of level 3, of code or data
@@ -28,9 +27,7 @@ _READABLE: Final = 1 << 41
 _WRITABLE: Final = 1 << 41  # of data
 _FLAT: Final = 0x00CFF3000000FFFF
 _GDT_USER: Final = (4, 5, 6, 15)  # code of 32 bits, data, code of 64 bits, and the number of the CPU as a limit
-_IN_PAGES: Final = 1 << 55
 _WIDE: Final = 1 << 54
-_HIDDEN_FLAGS: Final = 0xFFFFFFFF
 
 
 def _descriptor(task: Task, thread: X86Thread, selector: int) -> int:
@@ -85,27 +82,22 @@ def _base(descriptor: int) -> int:
 
 
 def _hidden(descriptor: int) -> int:
-    """Return limit and flags as the engine keeps them beside a selector."""
-    limit = descriptor & _LIMIT_LOW | descriptor >> 32 & 0xF0000
-    if descriptor & _IN_PAGES:
-        limit = limit << 12 | 0xFFF
-    return limit | (descriptor >> 32 & _HIDDEN_FLAGS) << 32
+    """Return the flags as the engine keeps them beside a selector, behind a limit that it does not look at."""
+    return descriptor >> 32 << 32
 
 
 def load_data(task: Task, thread: X86Thread, segment: int, selector: int) -> None:
     """Load es, ds, fs or gs (0, 3, 4, 5) with a selector; what cannot be loaded becomes 0."""
-    base = hidden = 0
+    base = 0
     if selector & FROM_LDT or GDT_ENTRY_TLS_MIN <= selector >> 3 < GDT_ENTRY_TLS_MIN + len(thread.tls):
         descriptor = _descriptor(task, thread, selector)
         if descriptor & _PRESENT_USER != _PRESENT_USER or descriptor & (_CODE | _READABLE) == _CODE:
             selector = 0
         else:
-            base, hidden = _base(descriptor), _hidden(descriptor)
-    elif selector >= 4 and selector >> 3 not in _GDT_USER:
+            base = _base(descriptor)
+    elif selector >> 3 not in _GDT_USER:  # among them the null selector, of which IRET leaves no level
         selector = 0
-    elif selector >= 4:
-        hidden = _hidden(_FLAT)
-    thread.set_segment(segment, selector, base, hidden)
+    thread.set_segment(segment, selector, base, 0)
 
 
 def load_cs_again(thread: X86Thread) -> None:
