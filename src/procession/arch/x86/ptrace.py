@@ -200,6 +200,7 @@ def _is_implied(value: int, base: int, selector: int, tls_selector: int) -> bool
 def _put_base(thread: X86Thread, is_fs: bool, value: int) -> None:
     if value >= TASK_SIZE:
         raise LinuxError(Errno.EIO, "not a user address")
+    forget_bases(thread)
     if value != (thread.fs if is_fs else thread.gs):
         set_base(thread, is_fs, value)
 
