@@ -56,6 +56,22 @@ static void fs(void) {
   end_tracee(pid);
 }
 
+/* Selectors of fs and of the stack that the program has loaded, seen at a trap and at a call. */
+static void loads(void) {
+  struct user_desc d = {.entry_number = 1, .base_addr = 0x4000, .limit = 0xfffff, .limit_in_pages = 1, .seg_32bit = 1, .useable = 1};
+  must(syscall(SYS_modify_ldt, 0x11, &d, sizeof d));
+  __asm__ volatile("mov %0, %%fs; mov %0, %%ss; int3; mov $110, %%eax; syscall" : : "r"(0xf) : "rax", "rcx", "r11");
+  for (;;) __asm__ volatile("pause");
+}
+static void loaded(void) {
+  pid_t pid = start_tracee(loads);
+  resume(pid, PTRACE_CONT, 0);
+  say("at a trap: fs %#lx, fs_base %#lx, ss %#lx", peek_user(pid, REG(fs)), peek_user(pid, REG(fs_base)), peek_user(pid, REG(ss)));
+  resume(pid, PTRACE_SYSCALL, 0);
+  say("at a call: orig_rax %ld, fs %#lx, ss %#lx", peek_user(pid, REG(orig_rax)), peek_user(pid, REG(fs)), peek_user(pid, REG(ss)));
+  end_tracee(pid);
+}
+
 static void spins(void) {
   for (;;) __asm__ volatile("pause");
 }
@@ -85,6 +101,6 @@ static void flags(void) {
 int main(void) {
   with("nothing", 0, -1u), with("a low base", 0x6000, -1u), with("a high base", 0x765432101000, -1u), with("a high base and 0", 0x765432101000, 0);
   with("a high base and the table's", 0x765432101000, 0xf), with("a low base and the table's", 0x6000, 0xf);
-  fs(), flags();
+  fs(), loaded(), flags();
   return 0;
 }
