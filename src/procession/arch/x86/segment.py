@@ -1,8 +1,8 @@
 """Segments of code that programs make: in a slot of their own in the GDT, or in their LDT (asm/desc.h, head_64.S).
 
 Differs: the engine does not hold the addresses of code and data against limits, nor reading against code that is only
-to be executed. What a 64-bit program has loaded as its stack segment outlives its system calls, which it cannot tell but
-by looking at ss.
+to be executed. What a 64-bit program has loaded as its stack segment outlives its system calls, which is to be seen in
+ss alone.
 """
 
 from __future__ import annotations

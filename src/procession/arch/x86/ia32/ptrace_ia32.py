@@ -9,11 +9,9 @@ from procession.arch.x86.ia32 import process_ia32
 from procession.arch.x86.process import X86Thread
 from procession.include.asm.ptrace import (
     PTRACE_ARCH_PRCTL,
-    PTRACE_GET_THREAD_AREA,
     PTRACE_GETFPREGS,
     PTRACE_GETFPXREGS,
     PTRACE_GETREGS,
-    PTRACE_SET_THREAD_AREA,
     PTRACE_SETFPREGS,
     PTRACE_SETFPXREGS,
     PTRACE_SETREGS,
@@ -65,8 +63,6 @@ def compat_arch_ptrace(current: Task, child: Task, request: int, addr: int, data
         return 0
     if request == PTRACE_ARCH_PRCTL:
         raise LinuxError(Errno.EIO, "of 64-bit tracers")
-    if request in (PTRACE_GET_THREAD_AREA, PTRACE_SET_THREAD_AREA):
-        return ptrace.arch_ptrace(current, thread, request, addr, data)
     return ptrace_request.compat_ptrace_request(current, child, request, addr, data)
 
 
@@ -81,8 +77,6 @@ def _regset(thread: X86Thread, request: int) -> Regset | None:
 
 
 def _copy_regset(current: Task, regset: Regset, data: UserPtr, *, write: bool) -> None:
-    if isinstance(data, int) and not uaccess.access_ok(data, regset.size):
-        raise LinuxError(Errno.EIO, "not a user address")
     if write:
         regset.set(current, data, regset.size)
     else:
