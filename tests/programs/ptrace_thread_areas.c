@@ -63,7 +63,7 @@ int main(void) {
 
   pid = start_tracee(calls);
   must(poke_user(pid, REG(ds), 0x2b));
-  say("it goes on in code of 64 bits: %s, call %ld", wait_str(resume(pid, PTRACE_SYSCALL, 0)), peek_user(pid, REG(orig_rax)));
+  say("it goes on in code of 64 bits: %s, at a call %d", wait_str(resume(pid, PTRACE_SYSCALL, 0)), peek_user(pid, REG(orig_rax)) > 0);
   end_tracee(pid);
   return 0;
 }
