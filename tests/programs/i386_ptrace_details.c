@@ -144,7 +144,7 @@ static void restarts(void) {
     _exit(r ? 1 : 7);
   }
   pass_stop(pid, SIGSTOP);
-  for (int i = 0, shown = 0;; i++) {
+  for (int shown = 0;;) {
     must(trace(PTRACE_SYSCALL, pid, 0, 0));
     if (shown == 1) sleep_ms(2), kill(pid, SIGWINCH);
     int status = wait_trace(pid);

@@ -86,10 +86,11 @@ static void own_stack(const char *what, int wide, int call) {
     struct user_desc d = {.entry_number = 5, .base_addr = (unsigned)memory, .limit = 0xffff, .seg_32bit = wide & 1, .useable = 1};
     must(syscall(SYS_modify_ldt, 0x11, &d, sizeof d));
     on_siginfo(SIGUSR1, handler, SA_ONSTACK), on_siginfo(SIGILL, handler, SA_ONSTACK);
-    static unsigned ss, sp;
-    __asm__ volatile("mov %%esp, %%esi; mov %%ss, %%edi; mov %%edx, %%ss; mov $0x8000, %%esp; push $0x1234\n"
+    static unsigned ss, sp, top;
+    top = wide ? 0x8000 : 0xabcd8000; /* of which only half counts */
+    __asm__ volatile("mov %%esp, %%esi; mov %%ss, %%edi; mov %%edx, %%ss; mov %2, %%esp; push $0x1234\n"
                      "test %%ecx, %%ecx; jz 1f; int $0x80; 1: push $0x5678; mov %%ss, %0; mov %%esp, %1; mov %%edi, %%ss; mov %%esi, %%esp"
-                     : "=m"(ss), "=m"(sp) : "a"(SYS_kill), "b"(getpid()), "d"(0x2f), "c"(call ? SIGUSR1 : 0) : "esi", "edi", "memory");
+                     : "=m"(ss), "=m"(sp) : "m"(top), "a"(SYS_kill), "b"(getpid()), "d"(0x2f), "c"(call ? SIGUSR1 : 0) : "esi", "edi", "memory");
     say("%s: ss %x, esp %x, pushed %x %x", what, ss, sp & 0xffff, *(unsigned *)(memory + 0x7ffc), *(unsigned *)(memory + 0x7ff8));
     _exit(0);
   }

@@ -18,6 +18,7 @@ static void seg(const char *what, size_t size) {
   if (id < 0) return;
   struct shmid_ds ds;
   must(shmctl(id, IPC_STAT, &ds));
+  show_ok("  lock", shmctl(id, SHM_LOCK, NULL)), must(shmctl(id, IPC_STAT, &ds));
   void *p = shmat(id, NULL, 0);
   say("  size %zu, mode %o, attach: %s", ds.shm_segsz, ds.shm_perm.mode, p == (void *)-1 ? errname(errno) : "ok");
   must(shmctl(id, IPC_RMID, NULL));
