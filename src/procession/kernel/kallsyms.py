@@ -46,6 +46,7 @@ def _functions(path: str) -> list[tuple[int, str, str]]:
     return [
         (function_address(name), "T" if name in exported else "t", name)
         for name, value in members.items()
-        if name[0] != "_" and not isinstance(value, type) and getattr(value, "__module__", None) == path
+        # A compiled one that may sleep does not say where it is from; such ones are imported by name nowhere.
+        if name[0] != "_" and not isinstance(value, type) and getattr(value, "__module__", "") in (path, None)
         if callable(value)
     ]
