@@ -246,14 +246,14 @@ def handle_sysrq(current: Task, key: str) -> None:
     k = current.kernel
     orig_log_level = k.log.console_printk[0]
     k.log.console_printk[0] = _LOUD
-    ops = {key: op for key, op in SYSRQ_KEY_TABLE.items() if key != _FOR_SEVERAL_CPUS or k.nr_cpus > 1}
+    ops = {letter: a for letter, a in SYSRQ_KEY_TABLE.items() if letter != _FOR_SEVERAL_CPUS or k.nr_cpus > 1}
     op = ops.get(key)
     if op is not None:
         k.printk(f"SysRq : {op.action_msg}", KERN_INFO)
         k.log.console_printk[0] = orig_log_level
         op.handler(current, key)
         return
-    helps = dict.fromkeys(op.help_msg for op in ops.values())
+    helps = dict.fromkeys(a.help_msg for a in ops.values())
     k.printk("SysRq : HELP : " + "".join(f"{text} " for text in helps), KERN_INFO)
     k.log.console_printk[0] = orig_log_level
 
