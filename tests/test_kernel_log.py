@@ -117,6 +117,31 @@ def test_sysrq_that_ends_it_all(key, status):
     assert (result.status, machine.clock.now_ns < 10**9) == (status, True)
 
 
+@pytest.mark.parametrize("cpus", [1, 2, 3])
+def test_sysrq_asks_the_other_cpus(cpus):
+    """Each that is not idle says what has interrupted it; a machine of one CPU does not know the key."""
+    async def main(linux):
+        if await linux.fork() == 0:
+            for _ in range(2000):
+                await linux.getppid()
+            await linux.exit(0)
+        await linux.sleep(0.0005)
+        await linux.write_file("/proc/sysrq-trigger", b"l")
+        await linux.sleep(0.0005)
+        await linux.write_file("/proc/sysrq-trigger", b"?")
+
+    machine = Machine(cpus=cpus)
+    machine.run(main)
+    lines = messages(machine)
+    assert ("show-backtrace-all-active-cpus(L)" in lines[-1]) == (cpus > 1)
+    if cpus > 1:
+        at = lines.index("SysRq : Show backtrace of all active CPUs")
+        assert re.fullmatch(r"CPU[0-2]:", lines[at + 1])
+        assert lines[at + 2] == "Call Trace:"
+        assert re.fullmatch(r" \[<[0-9a-f]{16}>\] showacpu\+0x0/0x10", lines[at + 3])
+        assert sum(line.startswith("CPU") for line in lines[at:]) == 1
+
+
 def test_sysrq_crash():
     async def main(linux):
         await linux.write_file("/proc/sysrq-trigger", b"c")

@@ -304,8 +304,8 @@ DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/README.md"
 HOME = TESTS.parent
 # A path, with or without the places where paths begin; `kernel/exit.c` is one of Linux's.
 PATH = re.compile(r"`((?:src/procession/|tests/|fuzz/|docs/)?(?:[a-z0-9_*]+/)+(?:[\w*]+\.(?:py|c|md|txt|out))?)`")
-EXAMPLES = {"tests/programs/clock_adjtime.c", "tests/programs/expected/clock_adjtime.out"}     # CONTRIBUTING's
-LINUX = {"kernel/exit.c", "kernel/posix-timers.c", "kernel/signal.c"}
+EXAMPLES = {"tests/programs/name_to_handle_at.c", "tests/programs/expected/name_to_handle_at.out"}     # CONTRIBUTING's
+LINUX = {"fs/fhandle.c", "kernel/exit.c", "kernel/signal.c"}
 
 
 def files(name):

@@ -13,6 +13,7 @@ __asm__(".text\n"
         "  decl %ecx\n"          /* one byte that would be a prefix in 64-bit code */
         "  movl %eax, (%edi)\n"
         "  movl (%esi), %edx\n"
+        "  decl %ecx\n"          /* also behind a handler */
         "  ljmp *8(%edi)\n"
         ".code64\n"
         "short_end:\n");

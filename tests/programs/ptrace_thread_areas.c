@@ -8,6 +8,9 @@
 static void spin(void) {
   for (;;) __asm__ volatile("pause");
 }
+static void calls(void) {
+  for (;;) syscall(SYS_getppid);
+}
 static void show_area(pid_t pid, const char *what, int index) {
   struct user_desc d;
   memset(&d, 0xff, sizeof d);
@@ -56,6 +59,11 @@ int main(void) {
   must(ptrace(PTRACE_SINGLESTEP, pid, 0, 0));
   wait_for(pid);
   say("after a step: gs %#lx, gs_base %#lx", peek_user(pid, REG(gs)), peek_user(pid, REG(gs_base)));
+  end_tracee(pid);
+
+  pid = start_tracee(calls);
+  must(poke_user(pid, REG(ds), 0x2b));
+  say("it goes on in code of 64 bits: %s, at a call %d", wait_str(resume(pid, PTRACE_SYSCALL, 0)), peek_user(pid, REG(orig_rax)) > 0);
   end_tracee(pid);
   return 0;
 }

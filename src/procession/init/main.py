@@ -10,7 +10,7 @@ from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.x86 import traps
-from procession.block import blk_ioc
+from procession.block import blk_cgroup, blk_ioc
 from procession.drivers.tty import pty, tty_io
 from procession.drivers.tty.hvc import hvc_console
 from procession.fs import (
@@ -79,6 +79,7 @@ from procession.ipc import mqueue
 from procession.kernel import (
     acct,
     cgroup,
+    cgroup_debug,
     cgroup_freezer,
     cgroup_fs,
     cgroup_release,
@@ -112,6 +113,7 @@ from procession.lib import string
 from procession.mm import memcontrol_files, page_alloc, slab
 from procession.net import protocols
 from procession.net.ipv4 import published
+from procession.net.sched import cls_cgroup
 from procession.security import device_cgroup
 from procession.security.keys import proc as key_proc
 
@@ -193,11 +195,14 @@ def cgroup_subsystems(k: Kernel) -> list[CgroupSubsys]:
     """Return the controllers of control groups, in the order of their numbers."""
     return [
         cpuset.CpusetSubsys(k),
+        cgroup_debug.DebugSubsys(k),
         sched_cgroup.CpuSubsys(k),
         cpuacct.CpuacctSubsys(k),
         memcontrol_files.MemorySubsys(k),
         device_cgroup.DevicesSubsys(k),
         cgroup_freezer.FreezerSubsys(k),
+        cls_cgroup.NetClsSubsys(k),
+        blk_cgroup.BlkioSubsys(k),
     ]
 
 

@@ -17,8 +17,9 @@ from procession.include.linux.fcntl import O_RDONLY, O_RDWR
 from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IRUGO, S_IRWXUGO, S_IWUGO, S_IXUGO, File
 from procession.include.linux.ipc import IPC_INFO, IPC_PRIVATE, IPC_RMID, IPC_SET, IPC_STAT, KeyArg
 from procession.include.linux.ipc_namespace import IPC_SHM_IDS
-from procession.include.linux.limits import ULONG_MAX
+from procession.include.linux.limits import UINT_MAX, ULONG_MAX
 from procession.include.linux.mm_types import (
+    HPAGE_SIZE,
     MAP_FIXED,
     PAGE_MASK,
     PAGE_SHIFT,
@@ -66,7 +67,7 @@ if TYPE_CHECKING:
     from procession.include.linux.ipc_namespace import IpcIds, IpcNamespace
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.mm_types import MmStruct, VmArea
-    from procession.include.linux.sched import Task
+    from procession.include.linux.sched import Task, UserStruct
 
 __all__ = (
     "ShmFile",
@@ -83,7 +84,6 @@ __all__ = (
 SHMID_DS: Final = struct.Struct("<QqqqiiQ16x")  # segsz, atime, dtime, ctime, cpid, lpid, nattch
 SHMID_DS_SIZE: Final = 112
 _STACK_GAP: Final = 5 * PAGE_SIZE  # below the stack's start, so that it can grow
-_HUGETLB_SHM_GROUP: Final = 0  # /proc/sys/vm/hugetlb_shm_group, which is not there
 
 
 def shm_init(k: Kernel) -> None:
@@ -265,12 +265,14 @@ def newseg(current: Task, ns: IpcNamespace, key: int, size: int, shmflg: int) ->
     cache = k.caches["shmid_kernel"]
     cache.alloc()
     try:
-        if shmflg & SHM_HUGETLB:
-            hugetlb_file_setup(current, size)
+        user = hugetlb_file_setup(current, size) if shmflg & SHM_HUGETLB else None
         never = k.mm.overcommit_memory == mm_util.OVERCOMMIT_NEVER
         acctflag = VM_NORESERVE if shmflg & SHM_NORESERVE and not never else 0
-        file = shmem.shmem_file_setup(current, f"SYSV{key & 0xFFFFFFFF:08x}", size, acctflag)
+        # No huge page is all that there is of less than one.
+        file_size = 0 if shmflg & SHM_HUGETLB else size
+        file = shmem.shmem_file_setup(current, f"SYSV{key & 0xFFFFFFFF:08x}", file_size, acctflag)
         shp = ShmidKernel(util.ipc_lock_init(k), key, shmflg & S_IRWXUGO, size, file)
+        shp.mlock_user = user
         try:
             shmid = util.ipc_addid(current, ns.ids[IPC_SHM_IDS], shp, ns.shm_ctlmni)
         except LinuxError:
@@ -287,15 +289,20 @@ def newseg(current: Task, ns: IpcNamespace, key: int, size: int, shmflg: int) ->
     return shmid
 
 
-def hugetlb_file_setup(current: Task, size: int) -> None:
+def hugetlb_file_setup(current: Task, size: int) -> UserStruct | None:
     """Refuse huge pages: EPERM to those who may not have any, ENOMEM to all others, since there are none.
 
-    Differs: /proc/sys/vm/nr_hugepages is not there, so that it stays at 0.
+    Less than a page needs none. Returns whose locked memory it counts as, for who may have some only for that.
     """
-    if not capability.capable(current, CAP_IPC_LOCK) and not groups.in_group_p(current, _HUGETLB_SHM_GROUP):
+    user = None
+    group = current.kernel.sysctls.get("hugetlb_shm_group", 0)
+    if not capability.capable(current, CAP_IPC_LOCK) and not groups.in_group_p(current, group & UINT_MAX):
         user = current.cred.user
         if not mlock.user_shm_lock(current, size, user):
             raise LinuxError(Errno.EPERM, "huge pages need CAP_IPC_LOCK")
+    if size < HPAGE_SIZE:
+        return user
+    if user is not None:
         mlock.user_shm_unlock(current.kernel, size, user)
     current.kernel.not_modelled("shmget: SHM_HUGETLB")
     raise LinuxError(Errno.ENOMEM, "no huge pages")
@@ -445,6 +452,8 @@ def _lock(current: Task, ns: IpcNamespace, shmid: int, cmd: int) -> int:
                 raise LinuxError(Errno.EPERM, "neither owner nor creator")
             if cmd == SHM_LOCK and not mm_util.rlimit(current, RLIMIT_MEMLOCK):
                 raise LinuxError(Errno.EPERM, "RLIMIT_MEMLOCK is 0")
+        if not shp.shm_file.inode.i_size:
+            return 0  # of huge pages, which are always locked
         if cmd == SHM_UNLOCK:
             _unlock_segment(current.kernel, shp)
         elif not shp.mode & SHM_LOCKED:

@@ -23,7 +23,15 @@ from procession.include.linux.cgroup import (
     CssSet,
 )
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.sched import PF_EXITING, Task, threads_from
+from procession.include.linux.sched import (
+    PF_EXITING,
+    TASK_INTERRUPTIBLE,
+    TASK_RUNNING,
+    TASK_STOPPED,
+    TASK_UNINTERRUPTIBLE,
+    Task,
+    threads_from,
+)
 from procession.include.linux.undo import Undo
 from procession.kernel import rcupdate
 from procession.mm import slab
@@ -47,6 +55,7 @@ __all__ = (
     "cgroup_rmdir",
     "cgroup_task_count",
     "cgroup_tasks",
+    "cgroupstats_build",
     "check_for_release",
     "drop_root",
     "link_new_root",
@@ -205,6 +214,16 @@ def cgroup_tasks(k: Kernel, cgrp: Cgroup) -> Iterator[Task]:
 def cgroup_task_count(cgrp: Cgroup) -> int:
     """Return how many references to css_sets of the group there are."""
     return sum(link.cg.refcount for link in cgrp.css_sets)
+
+
+def cgroupstats_build(k: Kernel, cgrp: Cgroup) -> tuple[int, int, int, int, int]:
+    """Return how many tasks sleep, can run, are stopped, sleep whatever comes, and wait for a disk: none ever does."""
+    counts = dict.fromkeys((TASK_INTERRUPTIBLE, TASK_RUNNING, TASK_STOPPED, TASK_UNINTERRUPTIBLE), 0)
+    for p in cgroup_tasks(k, cgrp):
+        if p.state in counts:
+            counts[p.state] += 1
+    sleeping, running, stopped, uninterruptible = counts.values()
+    return sleeping, running, stopped, uninterruptible, 0
 
 
 # Fork and exit.

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
 
-__all__ = ("cgroup_fs_init", "cgroup_mount_point")
+__all__ = ("CgroupDir", "cgroup_fs_init", "cgroup_mount_point")
 
 _LOCAL_BUFFER_SIZE: Final = 64
 _NAME_CHARS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")

@@ -132,12 +132,31 @@ def compat_sys_gettimeofday(current: Task, tv: UserPtr, tz: UserPtr) -> int:
 @compat_syscall
 def compat_sys_adjtimex(current: Task, utp: UserPtr) -> int:
     """adjtimex(2): each field is of 32 bits; raises what it does, and then, too, stores them."""
-    native = uaccess.KernelBuffer(ntp.TIMEX.pack(*_TIMEX32.unpack(uaccess.copy_from_user(current, utp, _TIMEX32.size))))
+    native = _get_timex(current, utp)
     try:
         return time.sys_adjtimex(current, native)
     finally:
-        words = [word & UINT_MAX for word in ntp.TIMEX.unpack(native.data)]
-        uaccess.copy_to_user(current, utp, struct.pack("<21I", *words))
+        _put_timex(current, utp, native)
+
+
+@compat_syscall
+def compat_sys_clock_adjtime(current: Task, which_clock: Int, utp: UserPtr) -> int:
+    """clock_adjtime(2), likewise; the structure is read before the clock is looked at."""
+    native = _get_timex(current, utp)
+    try:
+        return posix_timers.sys_clock_adjtime(current, which_clock, native)
+    finally:
+        _put_timex(current, utp, native)
+
+
+def _get_timex(current: Task, utp: UserPtr) -> uaccess.KernelBuffer:
+    words = _TIMEX32.unpack(uaccess.copy_from_user(current, utp, _TIMEX32.size))
+    return uaccess.KernelBuffer(ntp.TIMEX.pack(*words))
+
+
+def _put_timex(current: Task, utp: UserPtr, native: uaccess.KernelBuffer) -> None:
+    words = [word & UINT_MAX for word in ntp.TIMEX.unpack(native.data)]
+    uaccess.copy_to_user(current, utp, struct.pack("<21I", *words))
 
 
 @compat_syscall

@@ -34,8 +34,9 @@ from procession.include.linux.time import (
     TimespecLeft,
     TimespecOut,
 )
+from procession.include.linux.timex import TimexPtr
 from procession.include.linux.types import Int, IntOut, UserPtr
-from procession.kernel import capability, hrtimer, pid, posix_cpu_timers, sched, signal_send, time
+from procession.kernel import capability, hrtimer, ntp, pid, posix_cpu_timers, sched, signal_send, time
 from procession.mm import slab, uaccess
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ __all__ = (
     "clock_gettime",
     "exit_itimers",
     "posix_timers_init",
+    "sys_clock_adjtime",
     "sys_clock_getres",
     "sys_clock_gettime",
     "sys_clock_nanosleep",
@@ -150,6 +152,25 @@ def sys_clock_settime(current: Task, which_clock: RealtimeArg, tp: TimespecIn) -
         raise LinuxError(Errno.EPERM, "setting the time needs CAP_SYS_TIME")
     time.do_settimeofday(current.kernel, sec * NSEC_PER_SEC + nsec)
     return 0
+
+
+@syscall
+def sys_clock_adjtime(current: Task, which_clock: RealtimeArg, utx: TimexPtr) -> int:
+    """Report and set the state of a clock's discipline (clock_adjtime(2)).
+
+    Returns what adjtimex(2) does, but stores only if that is 0. Raises EINVAL, EOPNOTSUPP for a clock that cannot be
+    adjusted, EFAULT, EPERM.
+    """
+    is_file = _cpu_clock(which_clock) & _CLOCKFD_MASK == _CLOCKFD
+    if which_clock != CLOCK_REALTIME and not is_file:
+        raise LinuxError(Errno.EOPNOTSUPP, f"clock {which_clock} cannot be adjusted")
+    timex = ntp.Timex(uaccess.copy_from_user(current, utx, ntp.TIMEX_SIZE))
+    if is_file:
+        raise LinuxError(Errno.EINVAL, "no clock is open as a file")
+    state, data = time.do_adjtimex(current, timex)
+    if not state:
+        uaccess.copy_to_user(current, utx, data)
+    return state
 
 
 @syscall

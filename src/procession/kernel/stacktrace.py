@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ("function_address", "print_ip_sym", "save_stack_trace_tsk")
 
 MAX_STACK_TRACE_DEPTH: Final = 64
+TEXT_START: Final = 0xFFFFFFFF81000000
+TEXT_END: Final = TEXT_START + 0x800000
 _KTHREADD: Final = 2
 # The scheduler's own functions, and how a call that may sleep is made: they are left out (in_sched_functions).
 _LEFT_OUT: Final = frozenset(
@@ -44,7 +46,7 @@ _COMPILED: Final = re.compile(r"(.+?)(?:__?[A-Z]\w*)?_gen")
 
 def function_address(name: str) -> int:
     """Ours: the address in the kernel's text that stands for a function; the same name, the same address."""
-    return 0xFFFFFFFF81000000 + (zlib.crc32(name.encode()) & 0x7FFFF0) if name else 0
+    return TEXT_START + (zlib.crc32(name.encode()) & 0x7FFFF0) if name else 0
 
 
 def print_ip_sym(name: str, *, hidden: bool = False) -> str:

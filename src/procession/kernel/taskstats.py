@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, Final
 
 from procession.fs import file as fs_file
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.magic import CGROUP_SUPER_MAGIC
 from procession.include.linux.sched import thread_group_empty
 from procession.include.linux.taskstats import (
     CGROUPSTATS_CMD_ATTR_FD,
     CGROUPSTATS_CMD_GET,
+    CGROUPSTATS_CMD_NEW,
+    CGROUPSTATS_TYPE_CGROUP_STATS,
     TASKSTATS_CMD_ATTR_DEREGISTER_CPUMASK,
     TASKSTATS_CMD_ATTR_MAX,
     TASKSTATS_CMD_ATTR_PID,
@@ -29,7 +31,7 @@ from procession.include.linux.taskstats import (
     Taskstats,
     TaskstatsState,
 )
-from procession.kernel import delayacct, pid, tsacct
+from procession.kernel import cgroup, cgroup_fs, delayacct, pid, tsacct
 from procession.lib import bitmap
 from procession.mm import slab
 from procession.net.netlink import af_netlink, genetlink
@@ -45,6 +47,8 @@ __all__ = ("taskstats_init",)
 
 _NR_CPUS: Final = 8  # of a kernel for several
 _CPUMASK_MAXLEN: Final = 100
+# struct cgroupstats: sleeping, running, stopped, uninterruptible, waiting for a disk.
+_CGROUPSTATS: Final = struct.Struct("<5Q")
 
 
 def taskstats_init(k: Kernel) -> None:
@@ -96,8 +100,12 @@ def mk_reply(type: int, nr: int, stats: Taskstats) -> bytes:
 
 def send_reply(k: Kernel, info: GenlInfo, attributes: bytes) -> None:
     """Answer a request."""
+    _reply(k, info, TASKSTATS_CMD_NEW, attributes)
+
+
+def _reply(k: Kernel, info: GenlInfo, cmd: int, attributes: bytes) -> None:
     sk = info.sk
-    reply = genetlink.genlmsg(k.taskstats.family, TASKSTATS_CMD_NEW, 0, info.nlh.seq, sk.pid, attributes)
+    reply = genetlink.genlmsg(k.taskstats.family, cmd, 0, info.nlh.seq, sk.pid, attributes)
     af_netlink.netlink_unicast(sk, reply, sk.pid)
 
 
@@ -154,9 +162,11 @@ def cgroupstats_user_cmd(current: Task, info: GenlInfo) -> None:
         file = fs_file.fget_light(current, int.from_bytes(data[:4], "little", signed=True))
     except LinuxError:
         return
-    if file.inode.i_sb.s_magic == CGROUP_SUPER_MAGIC:
-        current.kernel.not_modelled("taskstats: CGROUPSTATS_CMD_GET")
-    raise LinuxError(Errno.EINVAL, "not a control group")
+    k, inode = current.kernel, file.inode
+    if not isinstance(inode, cgroup_fs.CgroupDir):
+        raise LinuxError(Errno.EINVAL, "not a control group")
+    stats = _CGROUPSTATS.pack(*cgroup.cgroupstats_build(k, inode.cgrp))
+    _reply(k, info, CGROUPSTATS_CMD_NEW, nla_put(CGROUPSTATS_TYPE_CGROUP_STATS, stats))
 
 
 # Listeners.

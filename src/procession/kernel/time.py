@@ -35,6 +35,7 @@ __all__ = (
     "copy_itimerval",
     "copy_timespec",
     "copy_timeval",
+    "do_adjtimex",
     "do_settimeofday",
     "get_seconds",
     "get_timespec",
@@ -197,18 +198,23 @@ def do_settimeofday(k: Kernel, real_ns: int) -> None:
 @syscall
 def sys_adjtimex(current: Task, txc: TimexPtr) -> int:
     """Set and report the clock's discipline; returns its state (adjtimex(2)); raises EFAULT, EPERM, EINVAL."""
-    k = current.kernel
     timex = ntp.Timex(uaccess.copy_from_user(current, txc, ntp.TIMEX_SIZE))
     try:
-        _check_adjtimex(current, timex)
-        if timex.modes & ADJ_SETOFFSET:
-            timekeeping_inject_offset(k, timex)
+        state, data = do_adjtimex(current, timex)
     except LinuxError:
         uaccess.copy_to_user(current, txc, timex.data)
         raise
-    state, data = ntp.do_adjtimex(k, timex, getnstimeofday(k))
     uaccess.copy_to_user(current, txc, data)
     return state
+
+
+def do_adjtimex(current: Task, timex: ntp.Timex) -> tuple[int, bytes]:
+    """Set what is asked for; returns the clock's state, and the structure as it is then. Raises EPERM, EINVAL."""
+    k = current.kernel
+    _check_adjtimex(current, timex)
+    if timex.modes & ADJ_SETOFFSET:
+        timekeeping_inject_offset(k, timex)
+    return ntp.do_adjtimex(k, timex, getnstimeofday(k))
 
 
 def _check_adjtimex(current: Task, timex: ntp.Timex) -> None:

@@ -537,7 +537,7 @@ def exit_mmap(k: Kernel, mm: MmStruct) -> None:
 def sys_mmap(current: Task, addr: Addr, length: SizeT, prot: ProtArg, flags: MapArg, fd: Fd, offset: OffsetArg) -> Addr:
     """Map files or memory (mmap(2)); raises as do_mmap_pgoff, and EBADF.
 
-    Differs: huge pages are always used up (ENOMEM).
+    Differs: huge pages are always used up (ENOMEM), also for MAP_NORESERVE, where 3.2 finds out at the first access.
     """
     if offset & ~PAGE_MASK:
         raise LinuxError(Errno.EINVAL, "the offset is not page-aligned")
@@ -546,7 +546,7 @@ def sys_mmap(current: Task, addr: Addr, length: SizeT, prot: ProtArg, flags: Map
         if flags & MAP_HUGETLB:
             raise LinuxError(Errno.EINVAL, "MAP_HUGETLB of a file")
         file = fs_file.fget(current, fd)
-    elif flags & MAP_HUGETLB:
+    elif flags & MAP_HUGETLB and length:
         current.kernel.not_modelled("mmap: MAP_HUGETLB")
         raise LinuxError(Errno.ENOMEM, "no huge pages")
     flags &= ~(VM_EXECUTABLE | VM_DENYWRITE)

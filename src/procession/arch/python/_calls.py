@@ -981,9 +981,9 @@ class PlainCalls(Caller):
         """Raise OSError with ENOSYS: not supported."""
         return await self.syscall("open_by_handle_at", *args)
 
-    async def clock_adjtime(self, *args: Any) -> int:
-        """Raise OSError with ENOSYS: not supported."""
-        return await self.syscall("clock_adjtime", *args)
+    async def clock_adjtime(self, which_clock: int, utx: Pointer) -> int:
+        """Report and set the state of a clock's discipline (clock_adjtime(2))."""
+        return await self.syscall("clock_adjtime", which_clock, utx)
 
     async def syncfs(self, fd: int) -> int:
         """Write a file system back (syncfs(2)); raises EBADF."""

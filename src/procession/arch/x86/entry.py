@@ -20,7 +20,7 @@ from procession.hw.chooser import INSTRUCTION
 from procession.hw.clock import NEVER
 from procession.hw.costs import FAULT_NS, TRAP_NS
 from procession.hw.cpu import X86_TRAP_BP, X86_TRAP_DB, X86_TRAP_GP, X86_TRAP_OF, X86_TRAP_PF, X86_TRAP_UD
-from procession.hw.unicorn_cpu import UnicornCpu
+from procession.hw.unicorn_cpu import USER_CS, UnicornCpu
 from procession.include.asm.debugreg import DR_STEP
 from procession.include.asm.processor import KernelStack, SyscallStack
 from procession.include.asm.processor_flags import X86_EFLAGS_TF
@@ -70,6 +70,7 @@ class Entry:
         "clock",
         "cpu",
         "cr2_q",
+        "cs_q",
         "current",
         "d",
         "error_code_d",
@@ -111,6 +112,7 @@ class Entry:
         layout = cpu.layout
         self.q, self.d = cpu.q, cpu.d
         self.rip_q, self.cr2_q, self.flags_q = layout.rip_q, layout.cr2_q, layout.rflags_q
+        self.cs_q = layout.selectors_q + 3
         self.error_code_d, self.old_exception_d = layout.error_code_d, layout.old_exception_d
         self.is_int_d = layout.is_int_d
         self.timers = k.timers
@@ -139,7 +141,7 @@ class Entry:
         """Answer the SYSCALL instruction the engine stands at."""
         if self.stopped:
             return  # in the rest of a block that has ended already, see port_io
-        if self.thread.ia32:
+        if self.q[self.cs_q] != USER_CS:
             ia32entry.no_syscall(self)
             return
         try:

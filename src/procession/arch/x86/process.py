@@ -59,9 +59,12 @@ IO_BITMAP_BITS: Final = 65536
 # All of them. Written out as a number it would be too long a word for the compiler.
 _NO_PORTS: Final = int.from_bytes(b"\xff" * (IO_BITMAP_BITS // 8), "little")
 _RESTARTBLOCK: Final = int(Errno.ERESTART_RESTARTBLOCK)
-# How far what the engine derives from segments is from its bit for code of 64 bits: HF_ADDSEG_SHIFT, HF_CS32_SHIFT.
+# How far what the engine derives from segments is from its bit for code of 64 bits: HF_ADDSEG_SHIFT, HF_SS32_SHIFT,
+# HF_CS32_SHIFT.
 _CS64_TO_ADDSEG: Final = 9
+_CS64_TO_SS32: Final = 10
 _CS64_TO_CS32: Final = 11
+_WIDE_STACK: Final = 1 << 54
 _NR_RESTART_SYSCALL: Final = NR["restart_syscall"]
 
 _SHOWN_REGISTERS: Final = (
@@ -85,6 +88,7 @@ class X86Thread:
     forced_tf: the trap flag is the tracer's and not the program's own (TIF_FORCED_TF).
     fpu_control: x87 control word and MXCSR that a tracer has set, of which an engine has to derive more.
     segments_changed: a tracer has set selectors or slots, which are still to be loaded.
+    bad_iret: the selectors of code or stack that a tracer has set cannot be loaded.
     ptrace_bps: DR0 … DR3, None as long as nobody has written any; debugreg6, ptrace_dr7: as they were left last.
     io_bitmap: the I/O ports that it may not use, None as long as nobody has asked for any.
     ia32: its program is of 32 bits (TIF_IA32).  nr_restart_syscall: what it calls restart_syscall(2).
@@ -92,6 +96,7 @@ class X86Thread:
     """
 
     __slots__ = (
+        "bad_iret",
         "cpu",
         "cr2",
         "debugreg6",
@@ -134,7 +139,7 @@ class X86Thread:
         self.fs = self.gs = 0
         self.tls = (0, 0, 0)
         self.tls_array: list[tls.Descriptor] = [tls.EMPTY] * 3
-        self.segments_changed = False
+        self.segments_changed = self.bad_iret = False
         self.io_bitmap: int | None = None
         self.ptrace_bps: list[Breakpoint | None] | None = None
         self.debugreg6 = self.ptrace_dr7 = self.hits = 0
@@ -149,6 +154,11 @@ class X86Thread:
     def _set_selector(self, segment: int, selector: int) -> None:
         self.q[self.layout.selectors_q + 3 * segment] = selector
 
+    def set_segment(self, segment: int, selector: int, base: int, hidden: int) -> None:
+        """Load a segment of data, or the stack's (2); hidden: the latter's flags, as the engine has them."""
+        q, at = self.q, self.layout.selectors_q + 3 * segment
+        q[at], q[at + 1], q[at + 2] = selector, base, hidden
+
     @property
     def es(self) -> int:
         """Selector of es."""
@@ -160,8 +170,21 @@ class X86Thread:
 
     @property
     def cs(self) -> int:
-        """Selector of cs, which says of how many bits code is."""
+        """Selector of cs, which says of how many bits code is. What is set is loaded by load_iret()."""
         return self._selector(1)
+
+    @cs.setter
+    def cs(self, value: int) -> None:
+        self._set_selector(1, value)
+
+    @property
+    def ss(self) -> int:
+        """Selector of ss; set like that of cs."""
+        return self._selector(2)
+
+    @ss.setter
+    def ss(self, value: int) -> None:
+        self._set_selector(2, value)
 
     def set_cs(self, selector: int) -> None:
         """Go on with code of 32 bits if selector is USER32_CS, else with code of 64 bits."""
@@ -188,6 +211,8 @@ class X86Thread:
             derived |= at_cs64 >> _CS64_TO_ADDSEG
         if not wide:
             derived &= ~(at_cs64 >> _CS64_TO_CS32)
+        if not q[first + 8] & _WIDE_STACK:
+            derived &= ~(at_cs64 >> _CS64_TO_SS32)
         q[word] = derived
         q[first + 3], q[first + 4], q[first + 5] = selector, base, hidden
 
@@ -266,6 +291,7 @@ class X86Thread:
         child.tsc_sigsegv = self.tsc_sigsegv
         child.trap_no, child.error_code, child.cr2 = self.trap_no, self.error_code, self.cr2
         child.sysret = self.sysret
+        child.bad_iret = self.bad_iret
         child.fs, child.gs = self.fs, self.gs
         child.fpu_control = self.fpu_control
         child.io_bitmap = self.io_bitmap

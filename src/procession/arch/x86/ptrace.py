@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from procession.arch.x86 import hw_breakpoint, segment, tls
 from procession.arch.x86 import signal as x86_signal
-from procession.hw.unicorn_cpu import USER32_CS, USER_CS, USER_DS
+from procession.hw.unicorn_cpu import USER_DS
 from procession.include.asm.processor_flags import FLAG_MASK, X86_EFLAGS_TF
 from procession.include.asm.ptrace import (
     AX,
@@ -125,7 +125,7 @@ def _get_segment_reg(thread: X86Thread, offset: int) -> int:
     if offset == _CS:
         return thread.cs
     if offset == _SS:
-        return USER_DS
+        return thread.ss if thread.orig_ax < 0 or thread.ia32 else USER_DS
     if offset == _DS:
         return thread.ds
     if offset == _ES:
@@ -163,15 +163,14 @@ def set_flags(thread: X86Thread, value: int) -> None:
 
 
 def set_segment_reg(thread: X86Thread, offset: int, value: int) -> None:
-    """Set a selector; raises EIO if it is not the user's, or 0 where that may not be. ss stays, and cs of 64 bits."""
+    """Set a selector, but no cs or ss of a 64-bit program; raises EIO if it is not the user's, or 0 for these."""
     if value and value & 3 != 3:
         raise LinuxError(Errno.EIO, "not a user's selector")
     if offset in (_CS, _SS):
         if not value:
             raise LinuxError(Errno.EIO, "no code segment, or no stack segment")
-        if offset == _CS and thread.ia32 and value in (USER_CS, USER32_CS):
-            thread.set_cs(value)
-        return
+        if not thread.ia32:
+            return
     if not thread.segments_changed:
         forget_bases(thread)
     # Setting fs_base has implied another fs than a tracer writes that knows nothing of slots: leave it (gs alike).
@@ -183,8 +182,12 @@ def set_segment_reg(thread: X86Thread, offset: int, value: int) -> None:
             thread.gsindex = value
     elif offset == _DS:
         thread.ds = value
-    else:
+    elif offset == _ES:
         thread.es = value
+    elif offset == _CS:
+        thread.cs = value
+    else:
+        thread.ss = value
     thread.segments_changed = True
 
 
@@ -197,6 +200,7 @@ def _is_implied(value: int, base: int, selector: int, tls_selector: int) -> bool
 def _put_base(thread: X86Thread, is_fs: bool, value: int) -> None:
     if value >= TASK_SIZE:
         raise LinuxError(Errno.EIO, "not a user address")
+    forget_bases(thread)
     if value != (thread.fs if is_fs else thread.gs):
         set_base(thread, is_fs, value)
 
@@ -206,7 +210,10 @@ def load_segments(task: Task, thread: X86Thread) -> None:
     thread.segments_changed = False
     for number, selector in ((3, thread.ds), (0, thread.es), (4, thread.fsindex), (5, thread.gsindex)):
         segment.load_data(task, thread, number, selector)
-    segment.load_cs_again(thread)
+    if thread.ia32:
+        thread.bad_iret = not segment.load_iret(task, thread)
+    else:
+        segment.load_cs_again(thread)
     q, layout = thread.q, thread.layout
     if thread.fs:
         q[layout.fs_base_q] = thread.fs
@@ -253,8 +260,26 @@ def do_arch_prctl(current: Task, thread: X86Thread, code: int, addr: UserPtr) ->
 
 
 def genregs_get(thread: X86Thread) -> bytes:
-    """Return struct user_regs_struct."""
-    return _USER_REGS.pack(*[getreg(thread, offset) for offset in range(0, _REGS_SIZE, 8)])
+    """Return struct user_regs_struct: what getreg() says of each, which tracers ask for at every stop."""
+    forget_bases(thread)
+    q, layout = thread.q, thread.layout
+    ax, cx, dx, bx, sp, bp, si, di, r8, r9, r10, r11, r12, r13, r14, r15 = q[:16].tolist()
+    fsindex, gsindex = thread.fsindex, thread.gsindex
+    return _USER_REGS.pack(
+        *(r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di),
+        thread.orig_ax & ULONG_MAX,
+        q[layout.rip_q],
+        thread.cs,
+        getreg(thread, _EFLAGS),
+        sp,
+        _get_segment_reg(thread, _SS),
+        _base(thread, thread.fs, fsindex, tls.FS_TLS_SEL),
+        _base(thread, thread.gs, gsindex, tls.GS_TLS_SEL),
+        thread.ds,
+        thread.es,
+        fsindex,
+        gsindex,
+    )
 
 
 class GeneralRegset:

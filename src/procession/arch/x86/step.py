@@ -34,6 +34,10 @@ _PREFIXES: Final = {
 }
 _PUSHF: Final = rb"\x9c"
 _LOADS_FLAGS: Final = rb"[\x9d\xcf]"
+# What the latter may begin with: themselves, and prefixes.
+_BEGINS: Final = frozenset(
+    [bytes((byte,)) for byte in (*range(0x40, 0x50), *range(0x64, 0x68), *b"\x9d\xcf\xf0\xf2\xf3\x26\x2e\x36\x3e")]
+)
 _REPEATED: Final = rb"[\x6c-\x6f\xa4-\xa7\xaa-\xaf]"
 _TRAPS_ITSELF: Final = rb"\xf1"
 
@@ -63,12 +67,12 @@ def enable_step(child: Task, thread: X86Thread, *, block: bool) -> None:
 
     The latter only if the trap flag is the tracer's: a program that steps itself is stepped by instruction.
     """
+    if thread.segments_changed:
+        ptrace.load_segments(child, thread)
     if enable_single_step(child, thread) and block:
         child.ti_flags |= TIF_BLOCKSTEP
     else:
         child.ti_flags &= ~TIF_BLOCKSTEP
-    if thread.segments_changed:
-        ptrace.load_segments(child, thread)
 
 
 def enable_single_step(child: Task, thread: X86Thread) -> bool:
@@ -81,7 +85,8 @@ def enable_single_step(child: Task, thread: X86Thread) -> bool:
     had_tf = q[flags_q] & X86_EFLAGS_TF
     q[flags_q] |= X86_EFLAGS_TF
     # What the instruction puts there is the program's.
-    if _form(thread.cs, _LOADS_FLAGS).match(code_at(child, thread.linear_pc())):
+    code = code_at(child, thread.linear_pc())
+    if code[:1] in _BEGINS and _form(thread.cs, _LOADS_FLAGS).match(code):
         thread.forced_tf = False
         return False
     if had_tf:

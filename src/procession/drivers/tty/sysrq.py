@@ -1,7 +1,9 @@
 """What one can have the kernel do in an emergency, by a letter (drivers/tty/sysrq.c; spec proc-kthreads 8).
 
-Differs: no key of a terminal leads here, only /proc/sysrq-trigger, which does not ask the kernel.sysrq mask. There is
-no virtual terminal, so that k and r have no handler; l has none either, since nobody looks into other CPUs.
+As in a 3.2 without virtual terminals and ftrace, k, r and z have no handlers; l has one where there are several CPUs.
+
+Differs: no key of a terminal leads here, since the kernel says nothing on it (^O of a hypervisor's console is for what
+is one, CONFIG_MAGIC_SYSRQ in hvc_console.c), only /proc/sysrq-trigger, which does not ask the kernel.sysrq mask.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from procession.include.linux.proc_fs import ProcInode
 from procession.include.linux.sched import SCHED_NORMAL, TASK_UNINTERRUPTIBLE
 from procession.include.linux.signal import SIGKILL, SIGTERM
 from procession.include.linux.workqueue import WorkStruct
-from procession.kernel import panic, sched, sched_prio, sched_show, sched_syscalls, signal_send, workqueue
+from procession.kernel import panic, sched, sched_prio, sched_show, sched_syscalls, signal_send, stacktrace, workqueue
 from procession.mm import oom_kill, uaccess
 
 if TYPE_CHECKING:
@@ -29,6 +31,12 @@ if TYPE_CHECKING:
 
 __all__ = ("SysrqTriggerInode", "handle_sysrq")
 
+_INTERRUPTED: Final = (
+    "showacpu",
+    "generic_smp_call_function_single_interrupt",
+    "smp_call_function_single_interrupt",
+    "call_function_single_interrupt",
+)
 _LOUD: Final = 7  # the console's level while it is said what is done
 _LOUDEST: Final = 8
 GFP_KERNEL: Final = 0xD0
@@ -139,6 +147,26 @@ def _later(current: Task, func: WorkFunc) -> None:
     workqueue.schedule_work(current.kernel, WorkStruct(func))
 
 
+def sysrq_handle_showallcpus(current: Task, _key: str) -> None:
+    """Have a worker ask the other CPUs where they are."""
+    _later(current, sysrq_showregs_othercpus)
+
+
+async def sysrq_showregs_othercpus(current: Task, _work: WorkStruct) -> None:
+    k = current.kernel
+    for rq in k.sched.runqueues:
+        if rq.cpu != k.cpu and rq.curr is not rq.idle:
+            showacpu(k, rq.cpu)
+
+
+def showacpu(k: Kernel, cpu: int) -> None:
+    """Log what a busy CPU does: it has been interrupted for this, and says no more (show_stack)."""
+    k.printk(f"CPU{cpu}:", KERN_INFO)
+    k.printk("Call Trace:")
+    for name in _INTERRUPTED:
+        k.printk(f" {stacktrace.print_ip_sym(name)}")
+
+
 def sysrq_handle_showmem(current: Task, _key: str) -> None:
     """Log how memory is used."""
     oom_kill.show_mem(current.kernel)
@@ -192,6 +220,7 @@ SYSRQ_KEY_TABLE: Final = {
     "f": SysrqKeyOp(sysrq_handle_moom, "memory-full-oom-kill(F)", "Manual OOM execution"),
     "i": SysrqKeyOp(sysrq_handle_kill, "kill-all-tasks(I)", "Kill All Tasks"),
     "j": SysrqKeyOp(sysrq_handle_thaw, "thaw-filesystems(J)", "Emergency Thaw of all frozen filesystems"),
+    "l": SysrqKeyOp(sysrq_handle_showallcpus, "show-backtrace-all-active-cpus(L)", "Show backtrace of all active CPUs"),
     "m": SysrqKeyOp(sysrq_handle_showmem, "show-memory-usage(M)", "Show Memory"),
     "n": SysrqKeyOp(sysrq_handle_unrt, "nice-all-RT-tasks(N)", "Nice All RT Tasks"),
     "o": SysrqKeyOp(sysrq_handle_poweroff, "powerOff", "Power Off"),
@@ -206,6 +235,9 @@ SYSRQ_KEY_TABLE: Final = {
 }
 
 
+_FOR_SEVERAL_CPUS: Final = "l"
+
+
 # Who asks for it.
 
 
@@ -214,13 +246,14 @@ def handle_sysrq(current: Task, key: str) -> None:
     k = current.kernel
     orig_log_level = k.log.console_printk[0]
     k.log.console_printk[0] = _LOUD
-    op = SYSRQ_KEY_TABLE.get(key)
+    ops = {letter: a for letter, a in SYSRQ_KEY_TABLE.items() if letter != _FOR_SEVERAL_CPUS or k.nr_cpus > 1}
+    op = ops.get(key)
     if op is not None:
         k.printk(f"SysRq : {op.action_msg}", KERN_INFO)
         k.log.console_printk[0] = orig_log_level
         op.handler(current, key)
         return
-    helps = dict.fromkeys(op.help_msg for op in SYSRQ_KEY_TABLE.values())
+    helps = dict.fromkeys(a.help_msg for a in ops.values())
     k.printk("SysRq : HELP : " + "".join(f"{text} " for text in helps), KERN_INFO)
     k.log.console_printk[0] = orig_log_level
 

@@ -40,13 +40,22 @@ Store = Callable[["Task", "UserPtr", int], int]
 class ProcReg(ProcInode):
     """A file about the machine, whose contents a function makes.
 
-    store: what takes what is written, None if nothing may be.  pollmask: what poll(2) says of it.
+    store: what takes what is written, None if nothing may be.  pollmask: what poll(2) says of it.  by_pages: a read
+    returns at most a page.
     """
 
     def __init__(
-        self, sb: ProcSuperBlock, mode: int, show: Show, store: Store | None = None, *, pollmask: int = DEFAULT_POLLMASK
+        self,
+        sb: ProcSuperBlock,
+        mode: int,
+        show: Show,
+        store: Store | None = None,
+        *,
+        pollmask: int = DEFAULT_POLLMASK,
+        by_pages: bool = False,
     ) -> None:
         super().__init__(sb, S_IFREG | mode)
+        self.by_pages = by_pages
         self.show = show
         self.store = store
         self.pollmask = pollmask
@@ -55,6 +64,7 @@ class ProcReg(ProcInode):
         """Return the open file."""
         file = ProcRegFile(path, flags, mode, self.show, self.store)
         file.pollmask = self.pollmask
+        file.by_pages = self.by_pages
         return file
 
     def truncate(self, size: int) -> None:
@@ -181,10 +191,18 @@ class InfFile(BufferFile):
         return at + min(count, PROC_BLOCK_SIZE)
 
 
-class ProcRegFile(ProcFile):
-    """An open file about the machine (proc_reg_file_ops): where writing is not, it is EIO, since /proc has it."""
+class ProcRegFile(SeqFile):
+    """An open file about the machine (proc_reg_file_ops): where writing is not, it is EIO, since /proc has it.
+
+    by_pages: a read returns at most a page.
+    """
 
     pollmask: int = DEFAULT_POLLMASK
+    by_pages: bool = False
+
+    def _end(self, text: bytes, at: int, count: int) -> int:
+        """Return where a read ends at the latest."""
+        return super()._end(text, at, count) if self.by_pages else at + count
 
     def has_op(self, *, write: bool) -> bool:
         """Whether it can be read, or written: both as far as is known beforehand."""

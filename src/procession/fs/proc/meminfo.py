@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.fs.proc import vmstat
+from procession.include.linux.mm_types import HPAGE_SIZE
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ("meminfo_proc_show",)
 
 VMALLOC_KB: Final = 34359738367
-HUGEPAGE_KB: Final = 2048
+HUGEPAGE_KB: Final = HPAGE_SIZE >> 10
 
 
 def meminfo_proc_show(current: Task) -> bytes:

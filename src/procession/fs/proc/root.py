@@ -36,7 +36,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import DT_LNK, MAX_LFS_FILESIZE, POLLIN, POLLRDNORM, Inode, Kstat
 from procession.include.linux.magic import PROC_SUPER_MAGIC
 from procession.include.linux.proc_fs import ProcDir, ProcLink, ProcSuperBlock
-from procession.kernel import cgroup_procs, pid
+from procession.kernel import cgroup_procs, kallsyms, pid
 from procession.lib import string
 from procession.security.keys import proc as key_proc
 
@@ -167,6 +167,7 @@ def _add_files(root: ProcRoot, sb: ProcSuperBlock) -> None:
     """Make the entries that are there from the start."""
     for name, mode, show, store in _FILES:
         root.add(name, generic.ProcReg(sb, mode, show, store))
+    root.add("kallsyms", generic.ProcReg(sb, 0o444, kallsyms.kallsyms_show, by_pages=True))
     root.add("kmsg", kmsg.KmsgInode(sb))
     root.add("kpagecount", page.KpageInode(sb, page.kpagecount))
     root.add("kpageflags", page.KpageInode(sb, page.kpageflags))

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 
 # The controllers, in the order of include/linux/cgroup_subsys.h.
 CPUSET_SUBSYS_ID: Final = 0
-CPU_CGROUP_SUBSYS_ID: Final = 1
-CPUACCT_SUBSYS_ID: Final = 2
-MEM_CGROUP_SUBSYS_ID: Final = 3
-DEVICES_SUBSYS_ID: Final = 4
-FREEZER_SUBSYS_ID: Final = 5
-CGROUP_SUBSYS_COUNT: Final = 6
+DEBUG_SUBSYS_ID: Final = 1
+CPU_CGROUP_SUBSYS_ID: Final = 2
+CPUACCT_SUBSYS_ID: Final = 3
+MEM_CGROUP_SUBSYS_ID: Final = 4
+DEVICES_SUBSYS_ID: Final = 5
+FREEZER_SUBSYS_ID: Final = 6
+NET_CLS_SUBSYS_ID: Final = 7
+BLKIO_SUBSYS_ID: Final = 8
+CGROUP_SUBSYS_COUNT: Final = 9
 
 # Cgroup.flags.
 CGRP_REMOVED: Final = 1

@@ -18,6 +18,7 @@ TASKSTATS_GENL_VERSION: Final = 1
 TASKSTATS_CMD_GET: Final = 1
 TASKSTATS_CMD_NEW: Final = 2
 CGROUPSTATS_CMD_GET: Final = 4
+CGROUPSTATS_CMD_NEW: Final = 5
 
 TASKSTATS_TYPE_PID: Final = 1
 TASKSTATS_TYPE_TGID: Final = 2
@@ -31,6 +32,7 @@ TASKSTATS_CMD_ATTR_REGISTER_CPUMASK: Final = 3
 TASKSTATS_CMD_ATTR_DEREGISTER_CPUMASK: Final = 4
 TASKSTATS_CMD_ATTR_MAX: Final = 4
 CGROUPSTATS_CMD_ATTR_FD: Final = 1
+CGROUPSTATS_TYPE_CGROUP_STATS: Final = 1
 
 # version, exit code, flags, nice; CPU, block I/O, swapping in: each how often waited for and how long; CPU time, real
 # and virtual; comm, policy; ids; begin; times, faults, memory, I/O, switches, scaled times, reclaim.

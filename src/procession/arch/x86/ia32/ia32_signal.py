@@ -125,7 +125,7 @@ def _sigcontext(thread: X86Thread, fpstate: int, oldmask: int) -> bytes:
         thread.cs,
         thread.flags,
         sp,
-        USER_DS,
+        thread.ss,
         fpstate,
         oldmask & UINT_MAX,
         thread.cr2 & UINT_MAX,
@@ -148,7 +148,9 @@ def _enter(current: Task, thread: X86Thread, ka: KSigaction, frame: int, argumen
     q[AX], q[DX], q[CX] = arguments
     for data in (0, 3):  # es, ds
         segment.load_data(current, thread, data, USER_DS)
+    segment.load_ss(current, thread, USER_DS)
     thread.set_cs(USER32_CS)
+    thread.bad_iret = False
     if thread.flags & (X86_EFLAGS_DF | X86_EFLAGS_TF):
         thread.flags &= ~(X86_EFLAGS_DF | X86_EFLAGS_TF)
     x86_signal.init_fpu(current, thread)
@@ -234,13 +236,14 @@ def restore_sigcontext(current: Task, thread: X86Thread, address: int) -> int:
     ):
         if selector & 0xFFFF | 3 != present:
             segment.load_data(current, thread, number, selector & 0xFFFF | 3)
+    has_stack = segment.load_ss(current, thread, ss & 0xFFFF | 3)
     segment.load_cs_again(thread)
     if fpstate:
         _restore_i387(current, thread, fpstate)
     else:
         x86_signal.init_fpu(current, thread)
     code = cs & 0xFFFF | 3
-    if ss & 0xFFFF | 3 != USER_DS or not segment.load_cs(current, thread, code):
+    if not has_stack or not segment.load_cs(current, thread, code):
         x86_signal.bad_iret(current, thread)
     return int(ax)
 

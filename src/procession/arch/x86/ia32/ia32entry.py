@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.arch.x86 import arguments, seccomp
+from procession.arch.x86 import arguments, seccomp, segment
 from procession.arch.x86.ia32 import ipc32, sys_ia32
 from procession.arch.x86.ia32.vdso32 import SYSENTER_RETURN
 from procession.fs import compat as fs_compat
 from procession.hw.costs import TRAP_NS
 from procession.hw.cpu import X86_TRAP_UD
-from procession.hw.unicorn_cpu import USER32_CS
+from procession.hw.unicorn_cpu import USER32_CS, USER_DS
 from procession.include.asm.processor import SyscallStack
 from procession.include.asm.processor_flags import X86_EFLAGS_TF
 from procession.include.asm.ptrace import AX, BP, CX, DX, R8, R9, R10, R11, SP
@@ -135,7 +135,7 @@ def ia32_call(nr: int) -> tuple[str, Syscall | None]:
 
 
 def no_syscall(entry: Entry) -> None:
-    """Answer SYSCALL where it is illegal, in code of 32 bits."""
+    """Answer SYSCALL where it is illegal, in code of 16 or 32 bits of whatever program: so it is on CPUs of Intel."""
     try:
         entry.charge(entry.spent())
         entry.thread.orig_ax = -1
@@ -167,6 +167,8 @@ def _enter(current: Task, thread: X86Thread) -> bool:
     assert current.mm is not None
     sp = q[SP] = q[BP] & UINT_MAX
     q[thread.layout.rip_q] = current.mm.vdso + SYSENTER_RETURN if current.mm.vdso else 0
+    if thread.ss != USER_DS:
+        segment.load_ss(current, thread, USER_DS)
     thread.set_cs(USER32_CS)
     if thread.flags & X86_EFLAGS_TF:
         # The trap comes in the kernel, which goes on stepping.

@@ -33,7 +33,7 @@ from procession.mm import gup, mmap, uaccess
 
 if TYPE_CHECKING:
     from procession.hw.calibration import Layout
-    from procession.include.asm.processor import Regset
+    from procession.include.asm.processor import KernelStack, Regset
     from procession.include.linux.sched import Task
     from procession.include.linux.signal import KSigaction, Siginfo
     from procession.include.linux.types import UserPtr
@@ -61,6 +61,16 @@ class Ia32Thread(X86Thread):
         super().__init__(state, layout)
         self.ia32 = True
         self.nr_restart_syscall = _NR_RESTART_SYSCALL
+
+    def run(self, current: Task, budget_ns: int) -> KernelStack | None:
+        """Run user code, unless there is nowhere to go on: a tracer may have set any segment of code and stack."""
+        if self.segments_changed:
+            ptrace.load_segments(current, self)  # by a tracer that has ended
+        if self.bad_iret:
+            self.orig_ax = -1
+            x86_signal.bad_iret(current, self)
+            return None
+        return super().run(current, budget_ns)
 
     def copy_thread(self, current: Task, clone_flags: int, usp: UserPtr, p: Task, tls: int) -> X86Thread:
         """Return the child's registers; its thread area is the struct user_desc at si. Raises EFAULT, EINVAL."""

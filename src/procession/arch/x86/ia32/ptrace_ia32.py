@@ -8,16 +8,16 @@ from procession.arch.x86 import hw_breakpoint, ptrace
 from procession.arch.x86.ia32 import process_ia32
 from procession.arch.x86.process import X86Thread
 from procession.include.asm.ptrace import (
-    PTRACE_GET_THREAD_AREA,
+    PTRACE_ARCH_PRCTL,
     PTRACE_GETFPREGS,
     PTRACE_GETFPXREGS,
     PTRACE_GETREGS,
-    PTRACE_SET_THREAD_AREA,
     PTRACE_SETFPREGS,
     PTRACE_SETFPXREGS,
     PTRACE_SETREGS,
 )
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.limits import UINT_MAX
 from procession.include.linux.ptrace import PTRACE_PEEKUSR, PTRACE_POKEUSR
 from procession.include.linux.syscalls import compat_syscall
 from procession.include.linux.types import Int, PidNr, UInt
@@ -33,7 +33,8 @@ __all__ = ()
 
 # Offsets in struct user32.
 _REGS_SIZE: Final = 68
-_DEBUGREG: Final = 252
+_DEBUGREG: Final = 252  # the debug registers alone may be asked for at any byte
+_LAST_DEBUGREG: Final = 280
 _SIZE: Final = 284
 _SETS: Final = frozenset({PTRACE_SETREGS, PTRACE_SETFPREGS, PTRACE_SETFPXREGS})
 
@@ -60,8 +61,8 @@ def compat_arch_ptrace(current: Task, child: Task, request: int, addr: int, data
     if regset is not None:
         _copy_regset(current, regset, data, write=request in _SETS)
         return 0
-    if request in (PTRACE_GET_THREAD_AREA, PTRACE_SET_THREAD_AREA):
-        return ptrace.arch_ptrace(current, thread, request, addr, data)
+    if request == PTRACE_ARCH_PRCTL:
+        raise LinuxError(Errno.EIO, "of 64-bit tracers")
     return ptrace_request.compat_ptrace_request(current, child, request, addr, data)
 
 
@@ -76,8 +77,6 @@ def _regset(thread: X86Thread, request: int) -> Regset | None:
 
 
 def _copy_regset(current: Task, regset: Regset, data: UserPtr, *, write: bool) -> None:
-    if isinstance(data, int) and not uaccess.access_ok(data, regset.size):
-        raise LinuxError(Errno.EIO, "not a user address")
     if write:
         regset.set(current, data, regset.size)
     else:
@@ -91,18 +90,17 @@ def _check_offset(offset: int) -> None:
 
 def _peekusr(thread: X86Thread, offset: int) -> int:
     """Return a word of struct user32 (getreg32), 0 where nothing is kept; raises EIO outside it."""
+    if _DEBUGREG <= offset <= _LAST_DEBUGREG:
+        return hw_breakpoint.ptrace_get_debugreg(thread, offset - _DEBUGREG >> 2) & UINT_MAX
     _check_offset(offset)
-    if offset < _REGS_SIZE:
-        return process_ia32.getreg32(thread, offset)
-    n = offset - _DEBUGREG >> 2
-    return hw_breakpoint.ptrace_get_debugreg(thread, n) & 0xFFFFFFFF if 0 <= n < 8 else 0
+    return process_ia32.getreg32(thread, offset) if offset < _REGS_SIZE else 0
 
 
 def _pokeusr(thread: X86Thread, offset: int, value: int) -> None:
     """Set a word of struct user32 (putreg32), if it is kept; raises EIO, and what the register refuses."""
+    if _DEBUGREG <= offset <= _LAST_DEBUGREG:
+        hw_breakpoint.ptrace_set_debugreg(thread, offset - _DEBUGREG >> 2, value)
+        return
     _check_offset(offset)
-    n = offset - _DEBUGREG >> 2
     if offset < _REGS_SIZE:
         process_ia32.putreg32(thread, offset, value)
-    elif 0 <= n < 8:
-        hw_breakpoint.ptrace_set_debugreg(thread, n, value)

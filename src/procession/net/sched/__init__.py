@@ -1,0 +1,1 @@
+"""What is done with packets on their way out (net/sched)."""
