@@ -270,6 +270,7 @@ LATER_RESULTS: Final = {"membarrier_cmd": _membarrier_result}
 LATER_PRINTERS: Final[dict[str, Printer]] = {
     "faccessat_flags": _faccessat_flags,
     "futex_waitv[]": _futex_waitv,
+    "hexadecimal": lambda shown, at: hexadecimal(shown.args[at]),
     "kcmp_idx": _kcmp_idx,
     "membarrier_cmd": lambda shown, at: constant(shown.args[at], shown.params[at].arg),
     "random_buf": _random_buf,

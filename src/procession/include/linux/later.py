@@ -58,6 +58,7 @@ LATER: Final[dict[str, tuple[str, str]]] = {
     "close_range": ("5.9", "close many descriptors, or mark them CLOSE_RANGE_CLOEXEC"),
     "epoll_pwait2": ("5.11", "epoll_pwait with nanoseconds"),
     "futex_waitv": ("5.16", "wait for one of several futexes"),
+    "AT_RSEQ_FEATURE_SIZE": ("6.3", "auxiliary vector: what rseq knows to write; AT_RSEQ_ALIGN"),
     "fchmodat2": ("6.6", "fchmodat with AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH"),
 }
 
