@@ -11,7 +11,8 @@ from procession.include.linux.types import Arg
 RSEQ_FLAG_UNREGISTER: Final = 1
 RSEQ_CPU_ID_UNINITIALIZED: Final = 0xFFFFFFFF
 
-# struct rseq: cpu_id_start, cpu_id, and at these places rseq_cs, flags, node_id, mm_cid. The first version had 32 bytes, with padding.
+# struct rseq: cpu_id_start, cpu_id, and at these places rseq_cs, flags, node_id, mm_cid. The first version had 32
+# bytes, with padding.
 RSEQ_CS_PTR: Final = 8
 RSEQ_FLAGS: Final = 16
 RSEQ_NODE_ID: Final = 20

@@ -122,6 +122,7 @@ def _timewait_ack(k: Kernel, tw: TimewaitSock, skb: TcpSkb) -> None:
     reply.flags = TCPHDR_ACK
     reply.seq = reply.end_seq = tw.snd_nxt
     reply.ack_seq = tw.rcv_nxt
-    reply.window = tw.rcv_wnd
+    reply.window, reply.rcv_wscale = tw.rcv_wnd, tw.rcv_wscale
+    reply.computed = True
     reply.tsval, reply.tsecr = jiffies(k), tw.ts_recent
     ip_output.ip_send(k, tw.net, reply)

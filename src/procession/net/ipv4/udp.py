@@ -304,6 +304,8 @@ def udp_push_pending_frames(sk: UdpSock) -> None:
 
 def _send(sk: UdpSock, data: bytes, saddr: bytes, daddr: bytes, dport: int, ipc: Ipcm) -> None:
     skb = InetSkb(data, saddr, sk.num, daddr, dport)
+    if not sk.pmtudisc:
+        skb.frag_off = 0
     skb.protocol = sk.protocol
     four = len(daddr) == 4
     ttl = sk.uc_ttl if four else sk.hop_limit

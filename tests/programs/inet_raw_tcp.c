@@ -1,0 +1,145 @@
+/* Raw sockets of TCP: what they see of connections, and what becomes of segments that they send. */
+// differs: the loopback's packets, and so windows and the longest segment, have been larger since
+#include "check.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+enum { PORT = 7777, OWN = 4321, FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16 };
+
+static struct sockaddr_in lo = { .sin_family = AF_INET };
+static unsigned char p[4096];
+static unsigned first[2];       /* of each direction */
+static int raw;
+
+static unsigned number(const unsigned char *at, int size) {
+  unsigned n = 0;
+  while (size--) n = n << 8 | *at++;
+  return n;
+}
+static unsigned sum_of(const unsigned char *t, int size) {
+  unsigned sum = 0x7f00 + 1 + 0x7f00 + 1 + 6 + (unsigned)size;
+  for (int i = 0; i < size; i++) sum += i & 1 ? t[i] : t[i] * 256U;
+  while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
+  return sum;
+}
+
+static void seen(const char *what) {
+  long n;
+  while ((n = recv(raw, p, sizeof p, MSG_DONTWAIT)) > 0) {
+    unsigned char *t = p + 20;
+    int head = (t[12] >> 4) * 4, to = number(t + 2, 2) == PORT, size = (int)n - 20;
+    unsigned pseudo = 0xfe00 + 6 + (unsigned)size + 2;
+    char options[128] = "", *at = options;
+    for (int i = 20; i < head; i += t[i] == 1 ? 1 : t[i + 1]) {
+      at += sprintf(at, " %d", t[i]);
+      if (t[i] == 2) at += sprintf(at, "=%u", number(t + i + 2, 2));
+      if (t[i] != 1 && t[i + 1] < 2) break;
+    }
+    if (t[13] & SYN) first[to] = number(t + 4, 4);
+    say("%s: %s %ld bytes, fragment %02x%02x, ttl %d; head %d, flags %02x, seq %u ack %u, urgent %u, sum %s, options%s", what,
+        to ? "to" : "from", n, p[6], p[7], p[8], head, t[13], number(t + 4, 4) - first[to], t[13] & ACK && first[!to] ? number(t + 8, 4) - first[!to] : number(t + 8, 4),
+        number(t + 18, 2), sum_of(t, size) == 0xffff ? "right" : number(t + 16, 2) == pseudo ? "to be computed" : "wrong", options);
+    if (t[13] & SYN) say("  window %u", number(t + 14, 2));
+    if (size > head) say("  %.*s", size - head, t + head);
+  }
+}
+
+/* A segment of the raw socket's own; numbers count from the first ones of each direction. */
+static void send_segment(int from, int to, unsigned seq, unsigned ack, int flags, const char *data, int wrong) {
+  unsigned char t[100] = { 0 };
+  int size = 20 + (int)strlen(data);
+  unsigned short ports[2] = { htons((unsigned short)from), htons((unsigned short)to) };
+  unsigned numbers[2] = { htonl(seq), htonl(ack) };
+  memcpy(t, ports, 4), memcpy(t + 4, numbers, 8);
+  t[12] = 5 << 4, t[13] = (unsigned char)flags, t[14] = 16;
+  memcpy(t + 20, data, strlen(data));
+  unsigned sum = ~sum_of(t, size) & 0xffff;
+  if (wrong) sum ^= 1;
+  t[16] = (unsigned char)(sum >> 8), t[17] = (unsigned char)sum;
+  must(sendto(raw, t, (size_t)size, 0, (struct sockaddr *)&lo, sizeof lo));
+}
+
+static void connection(int l) {
+  int c = (int)must(socket(AF_INET, SOCK_STREAM, 0));
+  char b[100];
+  must(connect(c, (struct sockaddr *)&lo, sizeof lo));
+  int s = (int)must(accept(l, NULL, NULL));
+  seen("connected");
+  must(send(c, "hello", 5, 0));
+  seen("sent");
+  must(recv(s, b, sizeof b, 0));
+  must(send(s, "answer", 6, 0));
+  seen("answered");
+  must(recv(c, b, sizeof b, 0));
+  must(send(c, "!", 1, MSG_OOB));
+  seen("urgent");
+  must(shutdown(c, SHUT_WR));
+  seen("shut down");
+  must(close(s));
+  seen("closed unread");
+  close(c);
+  c = (int)must(socket(AF_INET, SOCK_STREAM, 0));
+  must(connect(c, (struct sockaddr *)&lo, sizeof lo));
+  s = (int)must(accept(l, NULL, NULL));
+  seen("another");
+  close(c);
+  seen("its end");
+  close(s);
+  seen("both ends");
+}
+
+static void injected(int l) {
+  first[0] = first[1] = 0;
+  send_segment(OWN, PORT + 1, 1000, 0, SYN, "", 0);
+  seen("a SYN to nobody");
+  send_segment(OWN, PORT + 1, 1000, 0, SYN, "", 1);
+  seen("with a wrong sum");
+  send_segment(OWN, PORT + 1, 1000, 500, ACK, "", 0);
+  seen("an ACK to nobody");
+  send_segment(OWN, PORT + 1, 1000, 500, RST, "", 0);
+  seen("a RST to nobody");
+  send_segment(OWN, PORT, 1000, 0, SYN, "", 0);
+  seen("a SYN to who listens");
+  int c = (int)must(socket(AF_INET, SOCK_STREAM, 0));
+  must(connect(c, (struct sockaddr *)&lo, sizeof lo));
+  int s = (int)must(accept(l, NULL, NULL)), e = 0;
+  struct sockaddr_in own;
+  socklen_t n = sizeof own, four = sizeof e;
+  char b[100] = "";
+  must(getsockname(c, (struct sockaddr *)&own, &n));
+  seen("a connection");
+  int port = ntohs(own.sin_port);
+  send_segment(port, PORT, first[1] + 1, first[0] + 1, ACK | PSH, "forged", 0);
+  seen("data in its name");
+  show("received", recv(s, b, sizeof b, MSG_DONTWAIT));
+  say("%s", b);
+  send_segment(port, PORT, first[1] + 100007, 0, RST, "", 0);
+  seen("a RST from outside the window");
+  must(getsockopt(s, SOL_SOCKET, SO_ERROR, &e, &four));
+  say("error %d", e);
+  send_segment(port, PORT, first[1] + 7, 0, RST, "", 0);
+  seen("a RST");
+  must(getsockopt(s, SOL_SOCKET, SO_ERROR, &e, &four));
+  say("error %d", e == ECONNRESET);
+  close(s);
+  show("the other end hears when it sends", send(c, "x", 1, 0));
+  seen("what it sends");
+  must(getsockopt(c, SOL_SOCKET, SO_ERROR, &e, &four));
+  say("error %d", e == ECONNRESET);
+  close(c);
+}
+
+int main(void) {
+  raw = (int)must(socket(AF_INET, SOCK_RAW, IPPROTO_TCP));
+  int l = (int)must(socket(AF_INET, SOCK_STREAM, 0)), one = 1;
+  lo.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  lo.sin_port = htons(PORT);
+  must(setsockopt(l, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one));
+  must(bind(l, (struct sockaddr *)&lo, sizeof lo));
+  must(listen(l, 5));
+  connection(l);
+  injected(l);
+  return 0;
+}
