@@ -131,6 +131,24 @@ static void injected(int l) {
   close(c);
 }
 
+/* IPv6: without the head of the packet. */
+static void six(void) {
+  struct sockaddr_in6 a = { .sin6_family = AF_INET6, .sin6_port = htons(PORT), .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+  int raw6 = (int)must(socket(AF_INET6, SOCK_RAW, IPPROTO_TCP)), l = (int)must(socket(AF_INET6, SOCK_STREAM, 0)), v6 = 1;
+  must(setsockopt(l, IPPROTO_IPV6, IPV6_V6ONLY, &v6, sizeof v6));
+  must(bind(l, (struct sockaddr *)&a, sizeof a));
+  must(listen(l, 1));
+  int c = (int)must(socket(AF_INET6, SOCK_STREAM, 0));
+  must(connect(c, (struct sockaddr *)&a, sizeof a));
+  must(send(c, "hello", 5, 0));
+  close(l);
+  show("refused", connect(l = (int)must(socket(AF_INET6, SOCK_STREAM, 0)), (struct sockaddr *)&a, sizeof a) == -1 && errno == ECONNREFUSED);
+  for (long n; (n = recv(raw6, p, sizeof p, MSG_DONTWAIT)) > 0;)
+    say("%s %ld bytes, head %d, flags %02x, sum %s, window %u", number(p + 2, 2) == PORT ? "to" : "from", n, (p[12] >> 4) * 4, p[13],
+        number(p + 16, 2) == 2 + 6 + n ? "to be computed" : "another", p[13] & SYN ? number(p + 14, 2) : 0);
+  close(l), close(c), close(raw6);
+}
+
 int main(void) {
   raw = (int)must(socket(AF_INET, SOCK_RAW, IPPROTO_TCP));
   int l = (int)must(socket(AF_INET, SOCK_STREAM, 0)), one = 1;
@@ -141,5 +159,6 @@ int main(void) {
   must(listen(l, 5));
   connection(l);
   injected(l);
+  six();
   return 0;
 }

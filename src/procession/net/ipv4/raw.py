@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.inet import (
+    ICMP_DEST_UNREACH,
     ICMP_ECHO,
     ICMP_ECHOREPLY,
+    ICMP_PORT_UNREACH,
+    ICMPV6_DEST_UNREACH,
     ICMPV6_ECHO_REPLY,
     ICMPV6_ECHO_REQUEST,
+    ICMPV6_PORT_UNREACH,
     IN6ADDR_LOOPBACK,
     IP_DF,
     IPPROTO_ICMP,
@@ -37,9 +41,13 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
 
-__all__ = ("raw_bind", "raw_close", "raw_hash", "raw_rcv", "raw_route", "raw_sendmsg", "udp_parse")
+__all__ = ("raw_bind", "raw_close", "raw_hash", "raw_rcv", "raw_route", "raw_sendmsg", "raw_unreach", "udp_parse")
 
 _HEAD: Final = 20  # bytes of an IPv4 header
+_ICMP_HEAD: Final = 8
+_QUOTED: Final = 576 - 20 - _ICMP_HEAD  # bytes of a packet that what is said of it has
+_QUOTED6: Final = 1280 - 40 - _ICMP_HEAD
+_TOS_CONTROL: Final = 0xC0
 _IPV4: Final = 0x45
 
 
@@ -207,11 +215,11 @@ def _packet(skb: InetSkb) -> bytes:
 
 
 def udp_head(skb: InetSkb) -> bytes:
-    """Return the head of a datagram. On a loopback UDP's checksum is that of the addresses: nobody computes it."""
+    """Return the head of a datagram. On a loopback IPv4's UDP sums up the addresses alone: nobody computes the rest."""
     size = 8 + len(skb.data)
     pseudo = skb.saddr + skb.daddr + skb.protocol.to_bytes(4) + size.to_bytes(4)
     ports = skb.source.to_bytes(2) + skb.dest.to_bytes(2)
-    if skb.protocol == IPPROTO_UDP:
+    if skb.protocol == IPPROTO_UDP and len(skb.daddr) == 4:
         return ports + size.to_bytes(2) + (~ip_compute_csum(pseudo) & USHRT_MAX).to_bytes(2)
     whole = ip_compute_csum(pseudo + ports + size.to_bytes(2) + b"\0\0" + skb.data) or USHRT_MAX
     return ports + size.to_bytes(2) + whole.to_bytes(2)
@@ -220,8 +228,6 @@ def udp_head(skb: InetSkb) -> bytes:
 def udp_parse(skb: InetSkb) -> bool:
     """Take the head of a datagram off what a raw socket sent; returns whether it is a datagram (__udp4_lib_rcv)."""
     data = skb.data
-    if len(data) < 8:
-        return False
     size, total = int.from_bytes(data[4:6]), int.from_bytes(data[6:8])
     lite = skb.protocol == IPPROTO_UDPLITE
     whole = len(data) if lite else size
@@ -241,8 +247,11 @@ def _matches(sk: RawSock, skb: InetSkb) -> bool:
         return False
     if any(sk.rcv_saddr) and sk.rcv_saddr != skb.daddr:
         return False
-    if sk.num == IPPROTO_ICMP and skb.data and skb.data[0] < 32:
-        return not sk.filter >> skb.data[0] & 1
+    if sk.num == IPPROTO_ICMP:
+        if len(skb.data) < _ICMP_HEAD:
+            return False
+        if skb.data[0] < 32:
+            return not sk.filter >> skb.data[0] & 1
     return sk.num != IPPROTO_RAW
 
 
@@ -254,10 +263,36 @@ def _head(skb: InetSkb) -> bytes:
     return head + ip_compute_csum(head + addresses).to_bytes(2) + addresses
 
 
+def _head6(skb: InetSkb, size: int) -> bytes:
+    """Return the IPv6 header of a packet that carries so many bytes."""
+    first = 6 << 28 | skb.tos << 20
+    return first.to_bytes(4) + size.to_bytes(2) + bytes([skb.protocol, skb.hops]) + skb.saddr + skb.daddr
+
+
+def raw_unreach(k: Kernel, net: NetNamespace, skb: InetSkb) -> None:
+    """Show raw sockets what its sender is told of a datagram to nobody's port (icmp_send, icmpv6_send)."""
+    six = len(skb.daddr) == 16
+    data = _packet(skb)
+    copy = InetSkb(data, skb.saddr, 0, skb.daddr, 0)
+    copy.hops, copy.tos, copy.protocol, copy.frag_off = skb.hops, skb.tos, skb.protocol, skb.frag_off
+    quoted = _head6(copy, len(data)) + data if six else _head(copy) + data
+    note = InetSkb(b"", skb.daddr, 0, skb.saddr, 0)
+    note.raw, note.frag_off = True, 0
+    if six:
+        note.protocol = IPPROTO_ICMPV6
+        body = bytes([ICMPV6_DEST_UNREACH, ICMPV6_PORT_UNREACH]) + bytes(6) + quoted[:_QUOTED6]
+        note.data = _checksum6(body, note.saddr, note.daddr)
+    else:
+        note.protocol, note.tos = IPPROTO_ICMP, _TOS_CONTROL
+        body = bytes([ICMP_DEST_UNREACH, ICMP_PORT_UNREACH]) + bytes(6) + quoted[:_QUOTED]
+        note.data = body[:2] + ip_compute_csum(body).to_bytes(2) + body[4:]
+    raw_rcv(k, net, note)
+
+
 def _echo(k: Kernel, net: NetNamespace, skb: InetSkb, request: int, reply: int) -> None:
     """Answer an echo request whose checksum is right."""
     data = skb.data
-    if len(data) < 8 or data[0] != request:
+    if len(data) < _ICMP_HEAD or data[0] != request:
         return
     if request == ICMP_ECHO and ip_compute_csum(data):
         return

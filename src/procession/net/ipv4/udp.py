@@ -190,6 +190,8 @@ def _send_unreach(k: Kernel, net: NetNamespace, skb: InetSkb) -> None:
     counts.count("Icmp6OutDestUnreachs" if six else "IcmpOutDestUnreachs")
     counts.count("Icmp6InMsgs" if six else "IcmpInMsgs")
     counts.count("Icmp6InDestUnreachs" if six else "IcmpInDestUnreachs")
+    if counts.raw:
+        raw.raw_unreach(k, net, skb)
     back = InetSkb(b"", skb.daddr, skb.dest, skb.saddr, skb.source)
     sk = udp_lookup(net, back, skb.protocol)
     if sk is None:
