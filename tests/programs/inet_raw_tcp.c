@@ -18,11 +18,14 @@ static unsigned number(const unsigned char *at, int size) {
   while (size--) n = n << 8 | *at++;
   return n;
 }
+static unsigned fold(unsigned sum) {
+  while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
+  return sum;
+}
 static unsigned sum_of(const unsigned char *t, int size) {
   unsigned sum = 0x7f00 + 1 + 0x7f00 + 1 + 6 + (unsigned)size;
   for (int i = 0; i < size; i++) sum += i & 1 ? t[i] : t[i] * 256U;
-  while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
-  return sum;
+  return fold(sum);
 }
 
 static void seen(const char *what) {
@@ -59,6 +62,29 @@ static void send_segment(int from, int to, unsigned seq, unsigned ack, int flags
   if (wrong) sum ^= 1;
   t[16] = (unsigned char)(sum >> 8), t[17] = (unsigned char)sum;
   must(sendto(raw, t, (size_t)size, 0, (struct sockaddr *)&lo, sizeof lo));
+}
+
+/* A SYN with options, as they are. */
+static void send_options(const unsigned char *options, int size) {
+  unsigned char t[60] = { OWN >> 8, OWN & 255, PORT >> 8, PORT & 255, 0, 0, 7 };
+  t[12] = (unsigned char)((20 + size) / 4 << 4), t[13] = SYN, t[14] = 16;
+  memcpy(t + 20, options, (size_t)size);
+  unsigned sum = ~sum_of(t, 20 + size) & 0xffff;
+  t[16] = (unsigned char)(sum >> 8), t[17] = (unsigned char)sum;
+  must(sendto(raw, t, 20 + (size_t)size, 0, (struct sockaddr *)&lo, sizeof lo));
+}
+
+/* In the name of an address that is not here. */
+static void send_from_afar(void) {
+  int fd = (int)must(socket(AF_INET, SOCK_RAW, IPPROTO_RAW));
+  unsigned char t[40] = { 0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, 6, 0, 0, 192, 0, 2, 9, 127, 0, 0, 1, OWN >> 8, OWN & 255, (PORT + 1) >> 8, (PORT + 1) & 255 };
+  t[32] = 5 << 4, t[33] = SYN;
+  unsigned sum = 0xc000 + 0x209 + 0x7f00 + 1 + 6 + 20;
+  for (int i = 20; i < 40; i += 2) sum += number(t + i, 2);
+  sum = ~fold(sum) & 0xffff;
+  t[36] = (unsigned char)(sum >> 8), t[37] = (unsigned char)sum;
+  must(sendto(fd, t, sizeof t, 0, (struct sockaddr *)&lo, sizeof lo));
+  close(fd);
 }
 
 static void connection(int l) {
@@ -102,6 +128,24 @@ static void injected(int l) {
   seen("a RST to nobody");
   send_segment(OWN, PORT, 1000, 0, SYN, "", 0);
   seen("a SYN to who listens");
+  static const unsigned char with[] = { 2, 4, 1, 0, 1, 3, 3, 2 }, without[] = { 2, 4, 1, 0, 0, 0, 0, 0 }, broken[] = { 2, 1, 1, 1 };
+  static const unsigned char times[] = { 1, 1, 8, 10, 0, 0, 0, 9, 0, 0, 0, 0 };
+  send_options(with, sizeof with);
+  seen("with a scale");
+  send_options(without, sizeof without);
+  seen("with the longest segment");
+  send_options(broken, sizeof broken);
+  seen("with a broken option");
+  send_options(times, sizeof times);
+  seen("with times");
+  static const unsigned char sack[] = { 4, 2, 1, 1 }, all[] = { 2, 4, 1, 0, 4, 2, 8, 10, 0, 0, 0, 9, 0, 0, 0, 0, 1, 3, 3, 2 };
+  send_options(sack, sizeof sack);
+  seen("with SACK");
+  send_options(all, sizeof all);
+  seen("with all");
+  send_from_afar();
+  seen("from afar");
+  sleep_ms(20);
   int c = (int)must(socket(AF_INET, SOCK_STREAM, 0));
   must(connect(c, (struct sockaddr *)&lo, sizeof lo));
   int s = (int)must(accept(l, NULL, NULL)), e = 0;

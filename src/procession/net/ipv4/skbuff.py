@@ -8,7 +8,10 @@ from procession.include.linux.inet import IP_DF
 from procession.include.linux.tcp import TCPHDR_FIN, TCPHDR_SYN
 from procession.net.unix.sock import SIZEOF_SHARED_INFO, SIZEOF_SK_BUFF, skb_truesize
 
-__all__ = ("SKB_OVERHEAD", "InetSkb", "TcpSkb", "skb_truesize")
+__all__ = ("OPTION_SACK_ADVERTISE", "OPTION_TS", "SKB_OVERHEAD", "InetSkb", "TcpSkb", "skb_truesize")
+
+OPTION_SACK_ADVERTISE: Final = 1  # it may be told of what has come out of order
+OPTION_TS: Final = 2  # times
 
 SKB_OVERHEAD: Final = SIZEOF_SK_BUFF + SIZEOF_SHARED_INFO
 
@@ -59,7 +62,7 @@ class TcpSkb(InetSkb):
 
     seq, end_seq, ack_seq: places in the streams, which never wrap here.  buf: the data while it grows.  when: tick it
     was sent.  urg: how far behind seq the urgent mark stands, 0 without one.  mss, wscale: options of a SYN, 0 and -1
-    if it has none.  tstamp: whether it has times.  rcv_wscale: how its sender's windows are written, -1 if there is no
+    if it has none.  rx_opt: which others it has.  rcv_wscale: how its sender's windows are written, -1 if there is no
     connection behind it.  computed: the kernel itself sends it, and not a socket, so that its checksum is there.
     room: what still fits into the head of the buffer.  pages: bytes behind the head.
     """
@@ -74,9 +77,9 @@ class TcpSkb(InetSkb):
         "rcv_wscale",
         "retrans",
         "room",
+        "rx_opt",
         "seq",
         "tsecr",
-        "tstamp",
         "tsval",
         "urg",
         "when",
@@ -99,7 +102,7 @@ class TcpSkb(InetSkb):
         self.computed = False
         self.tsval = 0
         self.tsecr = 0
-        self.tstamp = True
+        self.rx_opt = OPTION_TS | OPTION_SACK_ADVERTISE
         self.when = 0
         self.retrans = False
         self.room = 0

@@ -418,12 +418,12 @@ class RequestSock:
         "rcv_wnd",
         "rcv_wscale",
         "retrans",
+        "rx_opt",
         "saddr",
         "snt_isn",
         "snd_wscale",
         "sport",
         "ts_recent",
-        "tstamp_ok",
         "window_clamp",
         "wscale_ok",
     )
@@ -440,7 +440,7 @@ class RequestSock:
         self.rcv_wscale = 0
         self.rcv_wnd = 0
         self.window_clamp = 0
-        self.tstamp_ok = skb.tstamp
+        self.rx_opt = skb.rx_opt
         self.ts_recent = skb.tsval
         self.retrans = 0
         self.acked = False

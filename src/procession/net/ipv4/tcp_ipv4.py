@@ -31,7 +31,7 @@ from procession.net.ipv4 import (
     tcp_timer,
     tcp_wire,
 )
-from procession.net.ipv4.skbuff import TcpSkb
+from procession.net.ipv4.skbuff import OPTION_TS, TcpSkb
 from procession.net.ipv4.sock import SOCK_BINDPORT_LOCK, RequestSock, TcpSock, TimewaitSock, inet_net, jiffies
 
 if TYPE_CHECKING:
@@ -174,7 +174,10 @@ def tcp_v4_send_synack(sk: TcpSock, req: RequestSock) -> None:
         mss = min(mss, sk.user_mss)
     if not req.rcv_wnd:
         req.rcv_wnd, req.window_clamp, req.rcv_wscale = tcp_output.tcp_select_initial_window(
-            k, tcp_output.tcp_full_space(sk), mss - (TCPOLEN_TSTAMP_ALIGNED if req.tstamp_ok else 0), sk.window_clamp
+            k,
+            tcp_output.tcp_full_space(sk),
+            mss - (TCPOLEN_TSTAMP_ALIGNED if req.rx_opt & OPTION_TS else 0),
+            sk.window_clamp,
         )
         if not req.wscale_ok:
             req.rcv_wscale = 0
@@ -188,7 +191,7 @@ def tcp_v4_send_synack(sk: TcpSock, req: RequestSock) -> None:
     reply.mss = mss
     reply.wscale = req.rcv_wscale if req.wscale_ok else -1
     reply.rcv_wscale = req.rcv_wscale
-    reply.tsval, reply.tsecr, reply.tstamp = jiffies(k), req.ts_recent, req.tstamp_ok
+    reply.tsval, reply.tsecr, reply.rx_opt = jiffies(k), req.ts_recent, req.rx_opt
     inet_net(sk.net).count("TcpOutSegs")
     ip_output.ip_send(k, sk.net, reply)
 

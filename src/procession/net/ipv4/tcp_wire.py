@@ -14,7 +14,7 @@ from procession.include.linux.tcp import TCP_HEADER, TCPHDR_ACK, TCPHDR_FIN, TCP
 from procession.lib.checksum import csum_fold, ip_compute_csum
 from procession.net.ipv4 import route
 from procession.net.ipv4.inet_hashtables import inet_lookup_established
-from procession.net.ipv4.skbuff import InetSkb, TcpSkb, skb_truesize
+from procession.net.ipv4.skbuff import OPTION_SACK_ADVERTISE, OPTION_TS, InetSkb, TcpSkb, skb_truesize
 from procession.net.ipv4.sock import TcpSock
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ _HEAD: Final = struct.Struct(">HHIIBBHHH")
 _TIMES: Final = struct.Struct(">II")
 _CHECK: Final = 16  # where the checksum is
 _NOP: Final = b"\x01"
+_PAD: Final = b"\x01\x01"
 _MSS: Final = 2  # kinds of options
 _WINDOW: Final = 3
 _TIMESTAMP: Final = 8
@@ -39,12 +40,16 @@ def _options(skb: TcpSkb) -> bytes:
     if skb.rcv_wscale < 0:
         return b""
     times = b""
-    if skb.tstamp:
+    if skb.rx_opt & OPTION_TS:
         times = bytes([_TIMESTAMP, 10]) + _TIMES.pack(skb.tsval & UINT_MAX, skb.tsecr & UINT_MAX)
     if not skb.flags & TCPHDR_SYN:
-        return _NOP + _NOP + times if times else b""
+        return _PAD + times if times else b""
     scale = _NOP + bytes([_WINDOW, 3, skb.wscale]) if skb.wscale >= 0 else b""
-    return bytes([_MSS, 4]) + skb.mss.to_bytes(2) + (_SACK_PERM + times if times else b"") + scale
+    # Who may be told of what has come out of order says so in the place of padding.
+    padding = _SACK_PERM if skb.rx_opt & OPTION_SACK_ADVERTISE else _PAD
+    if not times:
+        padding = _PAD + padding if padding is _SACK_PERM else b""
+    return bytes([_MSS, 4]) + skb.mss.to_bytes(2) + padding + times + scale
 
 
 def tcp_head(skb: TcpSkb) -> bytes:
@@ -80,7 +85,7 @@ def tcp_parse(net: NetNamespace, packet: InetSkb) -> TcpSkb | None:
     skb.protocol, skb.hops, skb.tos = packet.protocol, packet.hops, packet.tos
     skb.data = data[offset:]
     skb.truesize = skb_truesize(len(data))
-    skb.flags, skb.urg, skb.tstamp = flags & _FLAGS, urg, False
+    skb.flags, skb.urg, skb.rx_opt = flags & _FLAGS, urg, 0
     sk = inet_lookup_established(net, skb.saddr, source, skb.daddr, dest)
     skb.seq, skb.ack_seq, skb.window = seq, ack_seq, window
     if sk is not None:
@@ -122,5 +127,7 @@ def _parse_options(skb: TcpSkb, options: bytes) -> None:
             skb.wscale = min(value[0], 14)
         elif options[at] == _TIMESTAMP and length == 10:
             skb.tsval, skb.tsecr = _TIMES.unpack(value)
-            skb.tstamp = True
+            skb.rx_opt |= OPTION_TS
+        elif options[at] == _SACK_PERM[0] and length == 2:
+            skb.rx_opt |= OPTION_SACK_ADVERTISE
         at += length
