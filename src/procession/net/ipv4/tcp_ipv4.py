@@ -173,11 +173,9 @@ def tcp_v4_send_synack(sk: TcpSock, req: RequestSock) -> None:
     if sk.user_mss:
         mss = min(mss, sk.user_mss)
     if not req.rcv_wnd:
+        times = TCPOLEN_TSTAMP_ALIGNED if req.rx_opt & OPTION_TS else 0
         req.rcv_wnd, req.window_clamp, req.rcv_wscale = tcp_output.tcp_select_initial_window(
-            k,
-            tcp_output.tcp_full_space(sk),
-            mss - (TCPOLEN_TSTAMP_ALIGNED if req.rx_opt & OPTION_TS else 0),
-            sk.window_clamp,
+            k, tcp_output.tcp_full_space(sk), mss - times, sk.window_clamp
         )
         if not req.wscale_ok:
             req.rcv_wscale = 0

@@ -20,7 +20,7 @@ from procession.net.ipv4.sock import TcpSock
 if TYPE_CHECKING:
     from procession.include.linux.nsproxy import NetNamespace
 
-__all__ = ("tcp_head", "tcp_parse")
+__all__ = ("tcp_head", "tcp_parse", "unwrap")
 
 # Ports, sequence number, acknowledgement, offset of the data, flags, window, checksum, urgent pointer.
 _HEAD: Final = struct.Struct(">HHIIBBHHH")
@@ -89,8 +89,8 @@ def tcp_parse(net: NetNamespace, packet: InetSkb) -> TcpSkb | None:
     sk = inet_lookup_established(net, skb.saddr, source, skb.daddr, dest)
     skb.seq, skb.ack_seq, skb.window = seq, ack_seq, window
     if sk is not None:
-        skb.seq = _unwrap(seq, sk.rcv_nxt)
-        skb.ack_seq = _unwrap(ack_seq, sk.snd_nxt)
+        skb.seq = unwrap(seq, sk.rcv_nxt)
+        skb.ack_seq = unwrap(ack_seq, sk.snd_nxt)
         skb.tsval = sk.ts_recent  # who sends no time is not too old
     if isinstance(sk, TcpSock) and not flags & TCPHDR_SYN:
         skb.window <<= sk.snd_wscale
@@ -105,7 +105,7 @@ def _is_local(net: NetNamespace, address: bytes) -> bool:
     return route.inet_addr_type(net, address) == route.RTN_LOCAL
 
 
-def _unwrap(number: int, near: int) -> int:
+def unwrap(number: int, near: int) -> int:
     """Return the place in a stream that is called number and lies nearest to another one."""
     return near + ((number - near + (1 << 31)) & UINT_MAX) - (1 << 31)
 
