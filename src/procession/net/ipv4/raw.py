@@ -31,7 +31,7 @@ from procession.lib.checksum import ip_compute_csum
 from procession.mm import uaccess
 from procession.net.core.sock import SOCK_BROADCAST, sock_prot_inuse_add
 from procession.net.ipv4 import datagram, ip_output, route, send_ctl, tcp_wire
-from procession.net.ipv4.skbuff import InetSkb, TcpSkb
+from procession.net.ipv4.skbuff import InetSkb, TcpSkb, alloc_skb
 from procession.net.ipv4.sock import SOCK_BINDADDR_LOCK, InetSock, Ipcm, RawSock, inet_net, proto_name
 from procession.net.unix.sock import SEND_SHUTDOWN
 
@@ -150,6 +150,12 @@ def raw_sendmsg(
     daddr, saddr = raw_route(sk, target, ipc)
     if len(daddr) == 4 and not sk.hdrincl and size > 0xFFFF - _HEAD:
         raise LinuxError(Errno.EMSGSIZE, "longer than a packet")
+    try:
+        alloc_skb(sk.kernel)
+    except LinuxError:
+        if sk.hdrincl and not sk.recverr:
+            return size  # lost, as on a busy line
+        raise
     data = uaccess.copy_from_user(current, buf, size) if size else b""
     sk.sock_error()
     if sk.shutdown & SEND_SHUTDOWN:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from procession.include.linux.errno import Errno
 from procession.include.linux.inet import IP_DF
 from procession.include.linux.tcp import TCPHDR_FIN, TCPHDR_SYN
+from procession.mm import slab
 from procession.net.unix.sock import SIZEOF_SHARED_INFO, SIZEOF_SK_BUFF, skb_truesize
 
-__all__ = ("OPTION_SACK_ADVERTISE", "OPTION_TS", "SKB_OVERHEAD", "InetSkb", "TcpSkb", "skb_truesize")
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+
+__all__ = ("OPTION_SACK_ADVERTISE", "OPTION_TS", "SKB_OVERHEAD", "InetSkb", "TcpSkb", "alloc_skb", "skb_truesize")
 
 OPTION_SACK_ADVERTISE: Final = 1  # it may be told of what has come out of order
 OPTION_TS: Final = 2  # times
 
 SKB_OVERHEAD: Final = SIZEOF_SK_BUFF + SIZEOF_SHARED_INFO
+
+
+def alloc_skb(k: Kernel) -> None:
+    """Ask for the memory of a packet, which is the host's; raises ENOBUFS if it is to be refused."""
+    slab.should_failslab(k, "skbuff_head_cache", Errno.ENOBUFS)
 
 
 class InetSkb:

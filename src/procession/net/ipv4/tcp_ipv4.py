@@ -19,6 +19,7 @@ from procession.include.linux.tcp import (
     TCPOLEN_TSTAMP_ALIGNED,
 )
 from procession.include.linux.time import HZ
+from procession.mm import slab
 from procession.net.core.sock import SOCK_KEEPOPEN
 from procession.net.ipv4 import (
     inet_csk,
@@ -148,6 +149,10 @@ def _conn_request(sk: TcpSock, skb: TcpSkb) -> None:
         inet_net(sk.net).count("TcpExtListenDrops")
         return
     k = sk.kernel
+    try:
+        slab.should_failslab(k, "request_sock_TCP")
+    except LinuxError:
+        return  # the caller calls again
     req = RequestSock(sk, skb)
     if sk.user_mss:
         req.mss = min(req.mss, 65535)
