@@ -150,12 +150,8 @@ def raw_sendmsg(
     daddr, saddr = raw_route(sk, target, ipc)
     if len(daddr) == 4 and not sk.hdrincl and size > 0xFFFF - _HEAD:
         raise LinuxError(Errno.EMSGSIZE, "longer than a packet")
-    try:
-        alloc_skb(sk.kernel)
-    except LinuxError:
-        if sk.hdrincl and not sk.recverr:
-            return size  # lost, as on a busy line
-        raise
+    if not _may_alloc(sk):
+        return size  # lost, as on a busy line
     data = uaccess.copy_from_user(current, buf, size) if size else b""
     sk.sock_error()
     if sk.shutdown & SEND_SHUTDOWN:
@@ -180,6 +176,17 @@ def raw_sendmsg(
     skb.protocol, skb.hops, skb.tos, skb.raw = protocol, hops, tos, True
     ip_output.ip_send(sk.kernel, sk.net, skb)
     return size
+
+
+def _may_alloc(sk: RawSock) -> bool:
+    """Whether there is memory for a packet; raises ENOBUFS, but to who writes heads and asks for no errors."""
+    try:
+        alloc_skb(sk.kernel)
+    except LinuxError:
+        if not sk.hdrincl or sk.recverr:
+            raise
+        return False
+    return True
 
 
 def _checksum6(data: bytes, saddr: bytes, daddr: bytes) -> bytes:
