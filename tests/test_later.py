@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 import shutil
 import struct
 import subprocess
@@ -151,6 +152,14 @@ def test_the_command():
     for command in (("run", "--later", "getrandom"), ("strace", "-o/dev/null", "--later=getrandom")):
         ran = procession(*command, "--release=5.10.0", "uname", "-r")
         assert ran.stdout == "5.10.0\n"
+
+
+def test_a_sequence_hears_of_each_cpu(compilers, inside):
+    """The program that compares with the host runs on two CPUs here."""
+    program = compilers.compile("later_rseq", "musl")
+    result = inside([str(program)], later="all", cpus=2)
+    expected = (Path(__file__).parent / "programs/expected/later_rseq.out").read_text(encoding="utf-8")
+    assert f"{result.stdout.decode()}[exit {result.exit_code}]\n" == expected
 
 
 PYTHON = """

@@ -69,6 +69,25 @@ static void registering(void) {
   must(rseq(&area, 64, UNREGISTER, SIG));
 }
 
+/* On each CPU there is, one after the other. */
+static void moved(void) {
+  cpu_set_t all, one;
+  int wrong = 0;
+  must(sched_getaffinity(0, sizeof all, &all));
+  must(rseq(&area, 32, 0, SIG));
+  for (int round = 0; round < 2; round++)
+    for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++)
+      if (CPU_ISSET(cpu, &all)) {
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        must(sched_setaffinity(0, sizeof one, &one));
+        wrong += area.cpu_id != cpu || area.cpu_id_start != cpu;
+      }
+  must(sched_setaffinity(0, sizeof all, &all));
+  must(rseq(&area, 32, UNREGISTER, SIG));
+  say("moved: wrong %d times", wrong);
+}
+
 static int in_thread(void *its) {
   show("of who shares the memory: the same", rseq(&area, 32, 0, SIG));
   must(rseq(&area, 32, UNREGISTER, SIG));
@@ -206,11 +225,34 @@ static void all_wrong(void) {
 
 static long membarrier(int cmd, unsigned flags, int cpu) { return syscall(NR_MEMBARRIER, cmd, flags, cpu); }
 
+static volatile int begun, ended;
+static void *spinner(void *unused) {
+  must(rseq(&other, 32, 0, SIG));
+  begun = 1;
+  int r = spin(&other, &section, &stop);
+  must(rseq(&other, 32, UNREGISTER, SIG));
+  ended = 1 + r;
+  return unused;
+}
+
+/* On another CPU, where there is one, nothing else ends it. */
+static void restarted(void) {
+  pthread_t thread;
+  stop = 0;
+  good();
+  must(pthread_create(&thread, NULL, spinner, NULL) ? -1 : 0);
+  while (!begun) sched_yield();
+  while (!ended) must(membarrier(128, 0, 0));
+  must(pthread_join(thread, NULL) ? -1 : 0);
+  say("another thread's section: %d", ended - 1);
+}
+
 static void barriers(void) {
   show("not registered", membarrier(128, 0, 0));
   show("registered", membarrier(256, 0, 0));
   show("all", membarrier(128, 0, 0));
   show("of a CPU", membarrier(128, 1, 0));
+  restarted();
   show("other flags", membarrier(128, 2, 0));
   show("flags of another command", membarrier(8, 1, 0));
   say("offered %lx", (unsigned long)membarrier(0, 0, 0) & 0x180);
@@ -229,6 +271,7 @@ int main(int argc, char **argv) {
   }
   say("auxiliary vector: %lu, %lu", getauxval(27), getauxval(28));
   registering();
+  moved();
   inherited(argv[0]);
   aborted();
   all_wrong();
