@@ -159,7 +159,8 @@ static void aborted(void) {
   good();
   pid_t pid, parent = getpid();
   struct gate gate = new_gate();
-  cpu_set_t one;
+  cpu_set_t cpus, one;
+  must(sched_getaffinity(0, sizeof cpus, &cpus));
   CPU_ZERO(&one);
   CPU_SET(sched_getcpu(), &one);
   must(sched_setaffinity(0, sizeof one, &one));
@@ -172,6 +173,7 @@ static void aborted(void) {
   say("preempted: %d, section %d", spin(&area, &section, &stop), area.cs != 0);
   kill(pid, SIGKILL);
   wait_for(pid);
+  must(sched_setaffinity(0, sizeof cpus, &cpus));
   must(rseq(&area, 32, UNREGISTER, SIG));
 }
 
@@ -227,6 +229,12 @@ static long membarrier(int cmd, unsigned flags, int cpu) { return syscall(NR_MEM
 
 static volatile int begun, ended;
 static void *spinner(void *unused) {
+  cpu_set_t one;
+  for (int cpu = CPU_SETSIZE; cpu--;) {     /* the last there is */
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    if (!sched_setaffinity(0, sizeof one, &one)) break;
+  }
   must(rseq(&other, 32, 0, SIG));
   begun = 1;
   int r = spin(&other, &section, &stop);
