@@ -134,7 +134,7 @@ static void stopping(int sig) {
 }
 
 static void alarm_soon(void) {
-  struct itimerval soon = { { 0, 0 }, { 0, 20000 } };
+  struct itimerval soon = { { 0, 0 }, { 0, 2000 } };
   must(setitimer(ITIMER_REAL, &soon, NULL));
 }
 

@@ -22,7 +22,6 @@ from procession.include.linux.rseq import (
     RSEQ_FLAGS,
     RSEQ_NODE_ID,
     Rseq,
-    RseqArg,
     RseqPtr,
     RseqWord,
 )
@@ -132,7 +131,7 @@ def _write_ids(current: Task, rseq: Rseq, start: int, cpu: int, mm_cid: int) -> 
 
 
 @later_syscall
-def sys_rseq(current: Task, rseq: RseqPtr, rseq_len: RseqWord, flags: RseqArg, sig: RseqWord) -> int:
+def sys_rseq(current: Task, rseq: RseqPtr, rseq_len: RseqWord, flags: RseqWord, sig: RseqWord) -> int:
     """Tell where the thread's struct rseq is, or that it is there no more (rseq(2)).
 
     Raises EINVAL, EPERM for another signature, EBUSY if it is told already, EFAULT; ENOSYS for a program without

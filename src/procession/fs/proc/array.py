@@ -153,10 +153,9 @@ def do_task_stat(current: Task, ns: PidNamespace, task: Task, *, whole: bool) ->
 def _later_stat(task: Task, *, permitted: bool, whole: bool) -> bytes:
     """Return the fields from 45 on: addresses, and the exit code, of who may be traced."""
     mm, sig = task.mm, task.signal
-    where = (0, 0, 0, 0, 0, 0, 0)
+    where = [0] * 7
     if mm is not None and permitted:
-        args = mm.arg_start, mm.arg_end, mm.env_start, mm.env_end
-        where = mm.start_data, mm.end_data, mm.start_brk, *args
+        where = [mm.start_data, mm.end_data, mm.start_brk, mm.arg_start, mm.arg_end, mm.env_start, mm.env_end]
     code = task.exit_code
     if whole and sig.flags & (SIGNAL_GROUP_EXIT | SIGNAL_STOP_STOPPED):
         code = sig.group_exit_code

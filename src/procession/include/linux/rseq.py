@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import IntFlag
 import struct
 from typing import Annotated, Final
 
@@ -23,12 +22,6 @@ RSEQ_ALIGN: Final = 32
 RSEQ_CS: Final = struct.Struct("<IIQQQ")
 
 
-class RseqFlags(IntFlag):
-    """rseq(2)."""
-
-    UNREGISTER = RSEQ_FLAG_UNREGISTER
-
-
 class Rseq:
     """What a thread has registered: where its struct rseq is, its size in bytes, the signature before abort handlers.
 
@@ -45,5 +38,4 @@ class Rseq:
 
 
 RseqPtr = Annotated[int, Arg("addr", 64)]
-RseqArg = Annotated[int, Arg("int", 32, signed=True, flags=RseqFlags, prefix="RSEQ_FLAG_")]
 RseqWord = Annotated[int, Arg("hexadecimal", 32)]

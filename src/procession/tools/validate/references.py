@@ -177,7 +177,7 @@ def _ns_inodes(seen: Census) -> dict[NsInode, None]:
 def _user_namespaces(seen: Census) -> list[UserNamespace]:
     """Return the owners of uts namespaces, each as often as it is one."""
     owned: dict[UtsNamespace, None] = dict.fromkeys([nsproxy.uts_ns for nsproxy in seen.nsproxies])
-    for ns in (*(inode.ns for inode in _ns_inodes(seen)), *(inode.ns for inode in seen.nsfs_inodes)):
+    for ns in [inode.ns for inode in _ns_inodes(seen)] + [inode.ns for inode in seen.nsfs_inodes]:
         if isinstance(ns, UtsNamespace):
             owned[ns] = None
     return [ns.user_ns for ns in owned if ns.user_ns is not None]
