@@ -108,6 +108,17 @@ static void refused(void) {
   wait_for(pid);
 }
 
+/* Which of the first 32 capabilities are effective; and to have none of these any more. */
+static unsigned effective(unsigned without) {
+  unsigned head[2] = { 0x20080522, 0 }, sets[6];
+  must(syscall(SYS_capget, head, sets));
+  if (without) {
+    sets[0] &= ~without;
+    must(syscall(SYS_capset, head, sets));
+  }
+  return sets[0];
+}
+
 static void *idle(void *unused) {
   for (;;) pause();
   return unused;
@@ -121,6 +132,25 @@ static void shared(void) {
     must(pthread_create(&thread, NULL, idle, NULL) ? -1 : 0);
     show("of two threads: user", setns(user_ns, 0));
     show("mnt", setns(mnt_ns, 0));
+    must(unshare(CLONE_FS));
+    show("with a root directory of its own: user", setns(user_ns, 0));
+    show("mnt", setns(mnt_ns, 0));
+    _exit(0);
+  }
+  wait_for(pid);
+  CHILD(pid) {
+    effective(1U << 18);
+    show("without CAP_SYS_CHROOT", setns(mnt_ns, 0));
+    effective(~0U);
+    show("without any", setns(mnt_ns, 0));
+    show("the maker of a user namespace", setns(user_ns, 0));
+    say("has all %d", effective(0) == ~0U);
+    _exit(0);
+  }
+  wait_for(pid);
+  CHILD(pid) {
+    must(setuid(1000));
+    show("somebody else", setns(user_ns, 0));
     _exit(0);
   }
   wait_for(pid);
