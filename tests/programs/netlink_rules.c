@@ -1,4 +1,5 @@
 /* NETLINK_ROUTE: the rules that say which table a route is looked for in. Those of multicast routing are left out. */
+// a real 3.2.4: has no rules if it is built without CONFIG_IP_MULTIPLE_TABLES: EOPNOTSUPP then
 #include "netlink.h"
 
 static char buffer[8192];
