@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from procession.arch.x86.ia32.vdso32 import VSYSCALL
 from procession.include.linux.bug import bug_on
 from procession.include.linux.mm_types import PAGE_SIZE
+from procession.include.linux.rseq import RSEQ_ALIGN, RSEQ_FEATURE_SIZE
 from procession.lib import string
 from procession.mm import uaccess
 
@@ -36,6 +37,8 @@ AT_HWCAP: Final = 16
 AT_CLKTCK: Final = 17
 AT_SECURE: Final = 23
 AT_RANDOM: Final = 25
+AT_RSEQ_FEATURE_SIZE: Final = 27
+AT_RSEQ_ALIGN: Final = 28
 AT_EXECFN: Final = 31
 AT_SYSINFO: Final = 32
 AT_SYSINFO_EHDR: Final = 33
@@ -67,6 +70,9 @@ def create_elf_tables(
     random = platform - 16
     # ARCH_DLINFO_IA32: only programs of 32 bits have a vdso.
     dlinfo = (AT_SYSINFO, mm.vdso + VSYSCALL, AT_SYSINFO_EHDR, mm.vdso) if mm.vdso else ()
+    sequences: tuple[int, ...] = ()
+    if tables.word == 8 and "AT_RSEQ_FEATURE_SIZE" in current.kernel.later:
+        sequences = (AT_RSEQ_FEATURE_SIZE, RSEQ_FEATURE_SIZE, AT_RSEQ_ALIGN, RSEQ_ALIGN)
     auxv = array(
         tables.typecode,
         (
@@ -105,6 +111,7 @@ def create_elf_tables(
             bprm.exec,
             AT_PLATFORM,
             platform,
+            *sequences,
             0,
             0,
         ),

@@ -307,6 +307,7 @@ def setup_new_exec(current: Task, bprm: LinuxBinprm) -> None:
     assert bprm.file is not None
     exec_mm.arch_pick_mmap_layout(current, mm)
     current.sas_ss_sp = current.sas_ss_size = 0
+    current.rseq = None
     mm.dumpable = 1 if cred.euid == cred.uid and cred.egid == cred.gid else k.vfs.suid_dumpable
     set_task_comm(current, bprm.filename.rpartition("/")[2])
 

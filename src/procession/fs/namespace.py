@@ -47,6 +47,7 @@ __all__ = (
     "mount_root",
     "mount_tree",
     "put_mnt_ns",
+    "topmost_root",
     "touch_mnt_namespace",
     "umount_tree",
     "unhash_mnt",
@@ -385,6 +386,8 @@ def attach_recursive_mnt(k: Kernel, source: Vfsmount, path: PathRef, *, moved: b
 
 def _alloc_mnt_ns(k: Kernel, root: Vfsmount) -> MntNamespace:
     ns = MntNamespace(root, [], k.wait_queue_head("ns->poll"))
+    ns.seq = k.vfs.mnt_ns_seq
+    k.vfs.mnt_ns_seq += 1
     for mnt in mount_tree(root):
         mnt.mnt_ns = ns
         ns.mounts.append(mnt)
@@ -401,6 +404,16 @@ def get_mnt_ns(ns: MntNamespace) -> MntNamespace:
     """Take a reference."""
     ns.count += 1
     return ns
+
+
+def topmost_root(k: Kernel, ns: MntNamespace) -> PathRef:
+    """Return what / is in ns: its root, or what was mounted on that."""
+    path = PathRef(ns.root, ns.root.mnt_root)
+    mnt = lookup_mnt(k, path.mnt, path.dentry)
+    while mnt is not None:
+        path = PathRef(mnt, mnt.mnt_root)
+        mnt = lookup_mnt(k, path.mnt, path.dentry)
+    return path
 
 
 def put_mnt_ns(k: Kernel, ns: MntNamespace) -> None:

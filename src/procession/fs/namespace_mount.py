@@ -36,7 +36,7 @@ from procession.include.linux.fcntl import (
     MountTypeArg,
     UmountArg,
 )
-from procession.include.linux.fs import FMODE_WRITE, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, PathRef
+from procession.include.linux.fs import FMODE_WRITE, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, MntNamespace, PathRef
 from procession.include.linux.limits import PATH_MAX
 from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.mount import (
@@ -50,6 +50,7 @@ from procession.include.linux.mount import (
     MNT_RELATIME,
     MNT_UNBINDABLE,
 )
+from procession.include.linux.proc_ns import NsfsInode
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Path, Str, UserPtr
 from procession.include.linux.undo import Undo
@@ -58,7 +59,7 @@ from procession.lib import string
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import Dentry, Vfsmount
+    from procession.include.linux.fs import Dentry, Inode, Vfsmount
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
@@ -257,6 +258,13 @@ def _give_up(k: Kernel, mnt: Vfsmount) -> None:
     namespace.umount_tree(k, mnt, propagate=False)
 
 
+def _may_mount_ns(current: Task, inode: Inode) -> bool:
+    """Whether a namespace's file can be mounted here: not if it is one of mounts that may keep this (mnt_ns_loop)."""
+    assert current.nsproxy is not None
+    assert isinstance(inode, NsfsInode)
+    return not isinstance(inode.ns, MntNamespace) or current.nsproxy.mnt_ns.seq < inode.ns.seq
+
+
 def do_loopback(current: Task, path: PathRef, old_name: str | None, *, recurse: bool) -> None:
     """Show what is at old_name at path as well."""
     k = current.kernel
@@ -267,8 +275,11 @@ def do_loopback(current: Task, path: PathRef, old_name: str | None, *, recurse: 
     path = lock_mount(k, path)
     if old.mnt.mnt_flags & MNT_UNBINDABLE:
         raise LinuxError(Errno.EINVAL, "unbindable")
-    if not _check_mnt(current, path.mnt) or not _check_mnt(current, old.mnt):
+    # What a namespace's link leads to is in no namespace of mounts itself.
+    if not _check_mnt(current, path.mnt) or not (_check_mnt(current, old.mnt) or old.mnt is k.vfs.nsfs_mnt):
         raise LinuxError(Errno.EINVAL, "a mount of another namespace")
+    if old.mnt is k.vfs.nsfs_mnt and not _may_mount_ns(current, old.dentry.d_inode):
+        raise LinuxError(Errno.EINVAL, "mounts that would keep each other")
     make = namespace.copy_tree if recurse else namespace.clone_mnt
     mnt = make(k, old.mnt, old.dentry, 0)
     with Undo() as undo:

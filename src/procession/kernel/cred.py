@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.include.linux.bug import bug, bug_on
-from procession.include.linux.cred import Cred
+from procession.include.linux.cred import CAP_FULL_SET, Cred
 from procession.include.linux.key import ThreadGroupCred, key_get, key_put, tgcred_put
 from procession.include.linux.nsproxy import UserNamespace
 from procession.include.linux.sched import CLONE_NEWUSER, CLONE_THREAD
@@ -22,6 +22,7 @@ __all__ = (
     "commit_creds",
     "copy_creds",
     "cred_init",
+    "enter_user_ns",
     "exit_creds",
     "prepare_creds",
     "prepare_exec_creds",
@@ -198,6 +199,25 @@ def create_user_ns(current: Task, new: Cred) -> None:
     new.group_info = ()
     key_put(k, new.request_key_auth)
     new.request_key_auth = None
+
+
+def enter_user_ns(current: Task, ns: UserNamespace) -> None:
+    """Go into a user namespace that is there, with the same ids and all capabilities; raises ENOMEM.
+
+    Differs: ids are not mapped, so that they are the same numbers in each.
+    """
+    k = current.kernel
+    new = prepare_creds(current)
+    with Undo() as undo:
+        undo.push((put_cred, k, new))
+        owner = user.alloc_uid(k, ns, new.uid)
+    user.free_uid(k, new.user)
+    new.user = owner
+    new.securebits = new.cap_inheritable = new.cap_ambient = 0
+    new.cap_permitted = new.cap_effective = new.cap_bset = CAP_FULL_SET
+    key_put(k, new.request_key_auth)
+    new.request_key_auth = None
+    commit_creds(current, new)
 
 
 def exit_creds(p: Task) -> None:

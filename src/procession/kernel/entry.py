@@ -26,7 +26,7 @@ from procession.include.linux.sched import (
     TIF_NOTIFY_RESUME,
     TIF_SIGPENDING,
 )
-from procession.kernel import fork, hrtimer, lockdep, panic, pid, rcupdate, sched, sched_choose, signal
+from procession.kernel import fork, hrtimer, lockdep, panic, pid, rcupdate, rseq, sched, sched_choose, signal
 from procession.mm import memcontrol_oom, uaccess
 
 if TYPE_CHECKING:
@@ -124,6 +124,8 @@ async def exit_to_user_mode(current: Task) -> None:
         elif flags & TIF_NOTIFY_RESUME:
             current.ti_flags &= ~TIF_NOTIFY_RESUME
             current.kernel.keys.replace_session(current)
+            if current.rseq is not None:
+                rseq.rseq_handle_notify_resume(current)
         else:
             return
 

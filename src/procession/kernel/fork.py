@@ -73,6 +73,7 @@ from procession.kernel import (
     pidfd,
     posix_cpu_timers,
     ptrace,
+    rseq,
     sched,
     sched_autogroup,
     signal_queue,
@@ -213,6 +214,8 @@ def copy_process(
         _copy_resources(current, p, clone_flags, undo)
         if later is not None and later.clear_sighand:
             signal_queue.flush_signal_handlers(p, force_default=False)
+        if current.rseq is not None:
+            rseq.rseq_fork(current, p, clone_flags)
         p.thread = current.thread.copy_thread(current, clone_flags, stack_start, p, tls)
         undo.push((p.thread.exit_thread,))
 

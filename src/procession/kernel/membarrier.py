@@ -6,19 +6,23 @@ from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched_attr import (
+    MEMBARRIER_CMD_FLAG_CPU,
     MEMBARRIER_CMD_GET_REGISTRATIONS,
     MEMBARRIER_CMD_GLOBAL,
     MEMBARRIER_CMD_GLOBAL_EXPEDITED,
     MEMBARRIER_CMD_PRIVATE_EXPEDITED,
+    MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ,
     MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE,
     MEMBARRIER_CMD_QUERY,
     MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED,
     MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED,
+    MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ,
     MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE,
     MembarrierArg,
 )
 from procession.include.linux.syscalls import later_syscall
 from procession.include.linux.types import HiddenArg, UInt
+from procession.kernel import rseq
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
@@ -29,27 +33,30 @@ _REGISTERS: Final = (
     MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED,
     MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED,
     MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE,
+    MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ,
 )
 _ALL: Final = 0x27F
+_RSEQ: Final = MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ
 # What has to be registered first, and by what.
 _NEEDS: Final = {
     MEMBARRIER_CMD_PRIVATE_EXPEDITED: MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED,
     MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE: MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE,
+    MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ: MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ,
 }
 
 
 @later_syscall
 def sys_membarrier(current: Task, cmd: MembarrierArg, flags: UInt, cpu_id: HiddenArg) -> int:
-    """Order memory on all CPUs that run threads (membarrier(2)); raises EINVAL, EPERM for what is not registered.
-
-    Differs: restartable sequences do not exist, nor do their commands.
-    """
-    if flags:
+    """Order memory on all CPUs that run threads (membarrier(2)); raises EINVAL, EPERM for what is not registered."""
+    sequences = "rseq" in current.kernel.later
+    if flags and not (sequences and cmd == MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ and flags == MEMBARRIER_CMD_FLAG_CPU):
         raise LinuxError(Errno.EINVAL, "membarrier: flags")
     mm = current.mm
     assert mm is not None
     if cmd == MEMBARRIER_CMD_QUERY:
-        return _ALL
+        return _ALL | _RSEQ if sequences else _ALL
+    if cmd & _RSEQ and not sequences:
+        raise LinuxError(Errno.EINVAL, "membarrier: sequences")
     if cmd in (MEMBARRIER_CMD_GLOBAL, MEMBARRIER_CMD_GLOBAL_EXPEDITED):
         return 0
     if cmd in _REGISTERS:
@@ -61,4 +68,14 @@ def sys_membarrier(current: Task, cmd: MembarrierArg, flags: UInt, cpu_id: Hidde
         raise LinuxError(Errno.EINVAL, f"membarrier: command {cmd}")
     if not mm.membarrier_state & _NEEDS[cmd]:
         raise LinuxError(Errno.EPERM, "membarrier: not registered")
+    if cmd == MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ:
+        _restart_sequences(current, cpu_id if flags else -1)
     return 0
+
+
+def _restart_sequences(current: Task, cpu_id: int) -> None:
+    """Have threads of current's memory that run leave their critical sections; cpu_id: those of a CPU, -1 for all."""
+    for rq in current.kernel.sched.runqueues:
+        p = rq.curr
+        if p.mm is current.mm and p.rseq is not None and cpu_id in (-1, rq.cpu) and (p is not current or cpu_id != -1):
+            rseq.rseq_preempt(p)

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from procession.fs import namespace
+from procession.fs import fs_struct, namespace
 from procession.fs.proc import namespaces as proc_namespaces
-from procession.include.linux.cred import CAP_SYS_ADMIN
+from procession.include.linux.cred import CAP_SYS_ADMIN, CAP_SYS_CHROOT
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fs import MntNamespace
 from procession.include.linux.ipc_namespace import IpcNamespace
-from procession.include.linux.nsproxy import Nsproxy, UtsNamespace
-from procession.include.linux.pid import get_pid_ns, put_pid_ns
+from procession.include.linux.nsproxy import Nsproxy, UserNamespace, UtsNamespace
+from procession.include.linux.pid import PidNamespace, get_pid_ns, put_pid_ns
 from procession.include.linux.sched import (
     CLONE_NEWIPC,
     CLONE_NEWNET,
     CLONE_NEWNS,
     CLONE_NEWPID,
+    CLONE_NEWUSER,
     CLONE_NEWUTS,
     CLONE_SYSVSEM,
     SetnsArg,
+    thread_group_empty,
 )
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd
 from procession.include.linux.undo import Undo
 from procession.ipc import namespace as ipc_namespace
 from procession.ipc import sem_undo
-from procession.kernel import capability, pid_namespace, rcupdate, utsname
+from procession.kernel import capability, cred, pid_namespace, rcupdate, utsname
 from procession.mm import slab
 from procession.net.core import net_namespace
 
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from procession.include.linux.fs_struct import FsStruct
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.nsproxy import NetNamespace
+    from procession.include.linux.proc_ns import Namespace
     from procession.include.linux.sched import Task
 
 __all__ = (
@@ -159,30 +163,72 @@ async def exit_task_namespaces(p: Task) -> None:
 async def sys_setns(current: Task, fd: Fd, nstype: SetnsArg) -> int:
     """Enter the namespace behind an open /proc/PID/ns file: UTS, IPC or network only in 3.2 (setns(2)).
 
-    Raises EPERM, then EBADF, then EINVAL, as 3.2 checks them.
+    Raises EPERM, then EBADF, then EINVAL, as 3.2 checks them; a later kernel EPERM at last.
     """
-    _unshare_check(current)
+    later = "setns" in current.kernel.later
+    if not later:
+        _unshare_check(current)
     ns = proc_namespaces.proc_ns_fget(current, fd)
     if nstype not in (0, _clone_flag(ns)):
         raise LinuxError(Errno.EINVAL, "another kind of namespace")
+    if isinstance(ns, UserNamespace):
+        _userns_install(current, ns)
+        return 0
+    if later:
+        _unshare_check(current)
+    if isinstance(ns, PidNamespace):
+        pid_namespace.pidns_install(current, ns)
+        return 0
     assert current.nsproxy is not None
     assert current.fs is not None
+    if isinstance(ns, MntNamespace):
+        _may_enter_mounts(current, current.fs)
     new = create_new_namespaces(current, 0, current, current.nsproxy, current.fs)
     if isinstance(ns, IpcNamespace):
         sem_undo.exit_sem(current)
     _install(current.kernel, new, ns)
+    if isinstance(ns, MntNamespace):
+        root = namespace.topmost_root(current.kernel, ns)
+        fs_struct.set_fs_pwd(current.fs, root)
+        fs_struct.set_fs_root(current.fs, root)
     await switch_task_namespaces(current, new)
     return 0
 
 
-def _clone_flag(ns: UtsNamespace | IpcNamespace | NetNamespace) -> int:
+def _userns_install(current: Task, ns: UserNamespace) -> None:
+    """Go into a user namespace, with all capabilities in it; raises EINVAL, EPERM, ENOMEM (userns_install)."""
+    if ns is current.cred.user.user_ns:
+        raise LinuxError(Errno.EINVAL, "in that user namespace already")
+    assert current.fs is not None
+    if not thread_group_empty(current) or current.fs.users != 1:
+        raise LinuxError(Errno.EINVAL, "threads, or who shares the root directory, have one user namespace")
+    if not capability.ns_capable(current, ns, CAP_SYS_ADMIN):
+        raise LinuxError(Errno.EPERM, "needs CAP_SYS_ADMIN there")
+    cred.enter_user_ns(current, ns)
+
+
+def _may_enter_mounts(current: Task, fs: FsStruct) -> None:
+    """Raise EPERM without CAP_SYS_CHROOT, EINVAL if others have the same root directory (mntns_install)."""
+    if not capability.capable(current, CAP_SYS_CHROOT):
+        raise LinuxError(Errno.EPERM, "needs CAP_SYS_CHROOT")
+    if fs.users != 1:
+        raise LinuxError(Errno.EINVAL, "others have the same root directory")
+
+
+def _clone_flag(ns: Namespace) -> int:
     """Return the kind of a namespace (proc_ns_operations.type)."""
     if isinstance(ns, UtsNamespace):
         return CLONE_NEWUTS
-    return CLONE_NEWIPC if isinstance(ns, IpcNamespace) else CLONE_NEWNET
+    if isinstance(ns, IpcNamespace):
+        return CLONE_NEWIPC
+    if isinstance(ns, PidNamespace):
+        return CLONE_NEWPID
+    if isinstance(ns, UserNamespace):
+        return CLONE_NEWUSER
+    return CLONE_NEWNS if isinstance(ns, MntNamespace) else CLONE_NEWNET
 
 
-def _install(k: Kernel, nsproxy: Nsproxy, ns: UtsNamespace | IpcNamespace | NetNamespace) -> None:
+def _install(k: Kernel, nsproxy: Nsproxy, ns: UtsNamespace | IpcNamespace | NetNamespace | MntNamespace) -> None:
     """Put ns in the place of the namespace of its kind (proc_ns_operations.install)."""
     ns.count += 1
     if isinstance(ns, UtsNamespace):
@@ -191,6 +237,9 @@ def _install(k: Kernel, nsproxy: Nsproxy, ns: UtsNamespace | IpcNamespace | NetN
     elif isinstance(ns, IpcNamespace):
         ipc_namespace.put_ipc_ns(k, nsproxy.ipc_ns)
         nsproxy.ipc_ns = ns
+    elif isinstance(ns, MntNamespace):
+        namespace.put_mnt_ns(k, nsproxy.mnt_ns)
+        nsproxy.mnt_ns = ns
     else:
         nsproxy.net_ns.count -= 1
         nsproxy.net_ns = ns

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.pid import BITS_PER_PAGE, PidNamespace, get_pid_ns
+from procession.include.linux.pid import BITS_PER_PAGE, PidNamespace, get_pid_ns, put_pid_ns
 from procession.include.linux.sched import CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, TIF_SIGPENDING
 from procession.include.linux.signal import SIGKILL
 from procession.include.linux.wait import WALL
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("check_pid_ns_for_children", "copy_pid_ns", "unshare_pid_ns", "zap_pid_ns_processes")
+__all__ = ("check_pid_ns_for_children", "copy_pid_ns", "pidns_install", "unshare_pid_ns", "zap_pid_ns_processes")
 
 _THREAD_OR_PARENT: Final = int(CLONE_THREAD | CLONE_PARENT)
 
@@ -47,6 +47,20 @@ def unshare_pid_ns(current: Task) -> None:
     if current.pid_ns_for_children is not None:
         raise LinuxError(Errno.EINVAL, "children have a pid namespace of their own already")
     current.pid_ns_for_children = create_pid_namespace(current.kernel, pid.task_active_pid_ns(current))
+
+
+def pidns_install(current: Task, ns: PidNamespace) -> None:
+    """Let current's children be born into ns: its own, or one below that; raises EINVAL (pidns_install)."""
+    active = pid.task_active_pid_ns(current)
+    ancestor: PidNamespace | None = ns
+    while ancestor is not None and ancestor.level > active.level:
+        ancestor = ancestor.parent
+    if ancestor is not active:
+        raise LinuxError(Errno.EINVAL, "not a pid namespace below its own")
+    old = current.pid_ns_for_children
+    current.pid_ns_for_children = None if ns is active else get_pid_ns(ns)
+    if old is not None:
+        put_pid_ns(current.kernel, old)
 
 
 def check_pid_ns_for_children(flags: int, ns: PidNamespace) -> None:

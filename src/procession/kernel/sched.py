@@ -29,6 +29,7 @@ from procession.include.linux.sched import (
     TASK_UNINTERRUPTIBLE,
     TIF_FORK,
     TIF_NEED_RESCHED,
+    TIF_NOTIFY_RESUME,
     TIF_SYSCALL_TRACEPOINT,
     set_task_state,
     signal_pending_state,
@@ -462,6 +463,9 @@ def context_switch(rq: Rq, prev: Task, next: Task, state: int) -> None:
     rq.nr_switches += 1
     if k.trace.sched_switch:
         k.trace.sched_switch(prev.comm, prev.pid, prev.prio, state_name(state), next.comm, next.pid, next.prio)
+    if prev.rseq is not None:
+        prev.rseq.event = True
+        prev.ti_flags |= TIF_NOTIFY_RESUME
     prev.on_cpu = False
     next.on_cpu = True
     rq.curr = next

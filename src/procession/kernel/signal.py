@@ -54,6 +54,7 @@ from procession.kernel import (
     exit,
     exit_pgrp,
     freezer,
+    rseq,
     sched_account,
     siginfo,
     signal_jobctl,
@@ -252,6 +253,8 @@ def handle_signal(current: Task, sig: int, ka: KSigaction, info: Siginfo) -> Non
     oldset = current.saved_sigmask if current.ti_flags & TIF_RESTORE_SIGMASK else blocked
     try:
         sched_account.account_system_time(current, SIGFRAME_NS)
+        if current.rseq is not None:
+            rseq.rseq_signal_deliver(current, sig)
         thread.setup_rt_frame(current, sig, ka, info, oldset)
     except LinuxError:
         signal_send.force_sigsegv(sig, current)

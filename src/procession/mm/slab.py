@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from procession.hw.costs import OBJECT_NS
 from procession.include.linux.bug import bug_on
+from procession.include.linux.errno import Errno
 from procession.include.linux.slab import KmemCache
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
 
-__all__ = ("kmem_cache_create", "slab_baseline", "slab_report", "slabinfo")
+__all__ = ("kmem_cache_create", "should_failslab", "slab_baseline", "slab_report", "slabinfo")
 
 
 def kmem_cache_create(k: Kernel, name: str, size: int, cost_ns: int = OBJECT_NS) -> KmemCache:
@@ -23,6 +24,12 @@ def kmem_cache_create(k: Kernel, name: str, size: int, cost_ns: int = OBJECT_NS)
     cache = k.caches[name] = KmemCache(k, name, size, cost_ns)
     cache.limit = k.mm.total_pages * 2048 // size
     return cache
+
+
+def should_failslab(k: Kernel, what: str, errno: Errno = Errno.ENOMEM) -> None:
+    """Raise errno if memory is to be refused that no cache here counts, since it is the host's."""
+    if k.fault_attr is not None:
+        k.fault_attr.ask(k, "slab", what, errno)
 
 
 def slab_baseline(k: Kernel) -> dict[str, int]:

@@ -12,7 +12,7 @@ from procession.include.linux.magic import SOCKFS_MAGIC
 from procession.include.linux.netdevice import IFF_UP
 from procession.include.linux.printk import KERN_INFO
 from procession.include.linux.socket import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX
-from procession.net.core import dev, net_procfs, rtnetlink
+from procession.net.core import dev, fib_rules, net_procfs, rtnetlink
 from procession.net.core import sock as net_sock
 from procession.net.ipv4 import devinet, fib_frontend, inet_diag, tcp_diag
 from procession.net.ipv4 import proc as inet_proc
@@ -38,6 +38,7 @@ def sock_init(k: Kernel) -> None:
     rtnetlink.rtnetlink_init(k)
     devinet.devinet_init(k)
     fib_frontend.fib_init(k)
+    fib_rules.fib_rules_init(k)
     addrconf.addrconf_init(k)
     inet_diag.inet_diag_init(k)
     tcp_diag.tcp_diag_init(k)

@@ -50,7 +50,7 @@ from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, InBuf, Int, OutBuf, SizeT, UserPtr
 from procession.include.linux.undo import Undo
 from procession.kernel import choose_fault
-from procession.mm import uaccess
+from procession.mm import slab, uaccess
 from procession.net import proto_ops, sock_async
 from procession.net import scm as net_scm
 from procession.net.core import dev, iovec
@@ -193,6 +193,11 @@ def _flags(file: File, flags: int) -> int:
     return flags | MSG_DONTWAIT if file.f_flags & O_NONBLOCK else flags
 
 
+def sock_alloc(current: Task) -> None:
+    """Ask for the memory of a struct socket, which is the host's; raises ENFILE if it is to be refused."""
+    slab.should_failslab(current.kernel, "sock_inode_cache", Errno.ENFILE)
+
+
 def sock_alloc_file(current: Task, sk: Sock | None, flags: int) -> SocketFile:
     """Return the open file of a socket, None if that is still to come; raises ENFILE."""
     k = current.kernel
@@ -247,6 +252,7 @@ def sock_create(current: Task, family: int, type: int, protocol: int) -> tuple[S
         raise LinuxError(Errno.EAFNOSUPPORT, f"address family {family}")
     if type >= SOCK_MAX:
         raise LinuxError(Errno.EINVAL, f"socket type {type}")
+    sock_alloc(current)
     if family == AF_NETLINK:
         return af_netlink.netlink_create(current, type, protocol), flags
     if family in (AF_INET, AF_INET6):
@@ -345,6 +351,7 @@ async def sys_accept4(
     if flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK):
         raise LinuxError(Errno.EINVAL, "accept4: unknown flags")
     file = sockfd_lookup(current, fd)
+    sock_alloc(current)
     # What can be refused for lack of descriptors is refused before a connection is taken.
     newfd = fs_file.alloc_fd(current, 0, flags & O_CLOEXEC)
     with Undo() as undo:

@@ -246,6 +246,13 @@ def _seccomp_arg(shown: Shown, at: int) -> str:
     return f"[SECCOMP_RET_{name}]" if name else f"[{action:#x} /* SECCOMP_RET_??? */]"
 
 
+# rseq(2).
+
+
+def _hexadecimal(shown: Shown, at: int) -> str:
+    return hexadecimal(shown.args[at])
+
+
 # membarrier(2), kcmp(2).
 
 
@@ -270,6 +277,7 @@ LATER_RESULTS: Final = {"membarrier_cmd": _membarrier_result}
 LATER_PRINTERS: Final[dict[str, Printer]] = {
     "faccessat_flags": _faccessat_flags,
     "futex_waitv[]": _futex_waitv,
+    "hexadecimal": _hexadecimal,
     "kcmp_idx": _kcmp_idx,
     "membarrier_cmd": lambda shown, at: constant(shown.args[at], shown.params[at].arg),
     "random_buf": _random_buf,

@@ -365,6 +365,11 @@ class X86Thread:
         """Return ip."""
         return int(self.q[self.layout.rip_q])
 
+    def set_user_pc(self, pc: int) -> None:
+        """Set ip."""
+        self.q[self.layout.rip_q] = pc
+        self.sysret = False
+
     def user_sp(self) -> int:
         """Return sp."""
         return int(self.q[SP])

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 from procession.drivers.tty import tty_io
 from procession.include.linux.jiffies import jiffies_to_clock_t
 from procession.include.linux.mm_types import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
+from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.resource import RLIMIT_RSS, RLIMIT_SIGPENDING
-from procession.include.linux.sched import MAX_RT_PRIO, Task, pid_alive
+from procession.include.linux.sched import MAX_RT_PRIO, SIGNAL_GROUP_EXIT, SIGNAL_STOP_STOPPED, Task, pid_alive
 from procession.include.linux.signal import SIG_DFL, SIG_IGN
 from procession.include.linux.time import NSEC_PER_CLOCK_T
 from procession.kernel import pid, ptrace_access, sched_cputime, stacktrace
@@ -129,7 +130,7 @@ def do_task_stat(current: Task, ns: PidNamespace, task: Task, *, whole: bool) ->
         esp = task.thread.user_sp()
         eip = task.thread.syscall_pc() if task is current else task.thread.user_pc()
     times = tuple(map(jiffies_to_clock_t, (utime, stime, cutime, cstime)))
-    return _STAT % (
+    text: bytes = _STAT % (
         pid.task_pid_nr_ns(task, ns),
         string.to_bytes(task.comm),
         _LETTERS[(task.state & 0x0F | task.exit_state).bit_length()],
@@ -146,6 +147,19 @@ def do_task_stat(current: Task, ns: PidNamespace, task: Task, *, whole: bool) ->
         *(sigign & 0x7FFFFFFF, sigcatch & 0x7FFFFFFF, wchan),
         *(task.exit_signal, task.cpu, task.rt_priority, int(task.policy)),
     )
+    return text[:-1] + _later_stat(task, permitted=permitted, whole=whole) if "exit_code" in task.kernel.later else text
+
+
+def _later_stat(task: Task, *, permitted: bool, whole: bool) -> bytes:
+    """Return the fields from 45 on: addresses, and the exit code, of who may be traced."""
+    mm, sig = task.mm, task.signal
+    where = [0] * 7
+    if mm is not None and permitted:
+        where = [mm.start_data, mm.end_data, mm.start_brk, mm.arg_start, mm.arg_end, mm.env_start, mm.env_end]
+    code = task.exit_code
+    if whole and sig.flags & (SIGNAL_GROUP_EXIT | SIGNAL_STOP_STOPPED):
+        code = sig.group_exit_code
+    return b" %d %d %d %d %d %d %d %d\n" % (*where, code if permitted else 0)
 
 
 # status.
@@ -153,8 +167,13 @@ def do_task_stat(current: Task, ns: PidNamespace, task: Task, *, whole: bool) ->
 
 def proc_pid_status(current: Task, ns: PidNamespace, task: Task) -> bytes:
     """Return status (spec 18.2)."""
+    later = task.kernel.later
     lines = [f"Name:\t{_escape(task.comm)}"]
+    if "Umask" in later and task.fs is not None:
+        lines.append(f"Umask:\t0{task.fs.umask:03o}")
     lines += task_state(ns, task)
+    if "NSpid" in later:
+        lines += _task_numbers(ns, task)
     if task.mm is not None:
         lines += task_mem(task.mm)
     lines += task_sig(task)
@@ -185,6 +204,19 @@ def task_state(ns: PidNamespace, p: Task) -> list[str]:
         f"FDSize:\t{p.files.max_fds if p.files is not None else 0}",
         f"Groups:\t{groups}",
     ]
+
+
+def _task_numbers(ns: PidNamespace, p: Task) -> list[str]:
+    """Return p's numbers in ns and in the namespaces below that it is in."""
+    own = p.pids[PIDTYPE_PID]
+    inner = [upid.ns for upid in own.numbers[ns.level :]] if own is not None else []
+    numbers = {
+        "NStgid": [pid.task_tgid_nr_ns(p, of) for of in inner],
+        "NSpid": [pid.task_pid_nr_ns(p, of) for of in inner],
+        "NSpgid": [pid.task_pgrp_nr_ns(p, of) for of in inner],
+        "NSsid": [pid.task_session_nr_ns(p, of) for of in inner],
+    }
+    return [f"{name}:" + "".join([f"\t{nr}" for nr in found]) for name, found in numbers.items()]
 
 
 def task_mem(mm: MmStruct) -> list[str]:

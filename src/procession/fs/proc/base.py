@@ -322,7 +322,7 @@ def tid_base_stuff() -> dict[str, Entry]:
     return {
         "fd": _directory(0o500, fd.FdDir),
         "fdinfo": _directory(0o500, fd.FdinfoDir),
-        "ns": _directory(0o511, namespaces.NsDir),
+        "ns": _directory(0o511, namespaces.ns_dir),
         "environ": Entry(0o400, base_files.environ, file=_EnvironFile),
         "auxv": _inf(0o400, base_files.proc_pid_auxv),
         "status": Entry(0o444, array.proc_pid_status),

@@ -1,46 +1,50 @@
-"""ns: files that stand for a task's namespaces (fs/proc/namespaces.c). Regular files, net, uts and ipc only, in 3.2."""
+"""ns: files that stand for a task's namespaces (fs/proc/namespaces.c). Regular files, net, uts and ipc only, in 3.2.
+
+With "setns" of include/linux/later.py they are links, to the files of fs/nsfs.py.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from procession.fs import file as fs_file
+from procession.fs import nsfs
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import (
+    DT_LNK,
     DT_REG,
     DT_UNKNOWN,
     FMODE_LSEEK,
     FMODE_PREAD,
     FMODE_PWRITE,
     S_IFDIR,
+    S_IFLNK,
     S_IFREG,
     DirFile,
     File,
     Inode,
 )
-from procession.include.linux.ipc_namespace import IpcNamespace
-from procession.include.linux.nsproxy import NetNamespace, Nsproxy, UtsNamespace
+from procession.include.linux.nsproxy import Nsproxy
+from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.proc_fs import PidInode
-from procession.ipc import namespace as ipc_namespace
-from procession.kernel import ptrace_access, utsname
+from procession.include.linux.proc_ns import NsFile
+from procession.kernel import ptrace_access
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import PathRef
     from procession.include.linux.pid import Pid
     from procession.include.linux.proc_fs import ProcSuperBlock
+    from procession.include.linux.proc_ns import Namespace
     from procession.include.linux.sched import Task
 
-__all__ = ("NsDir", "NsFile", "NsInode", "proc_ns_fget")
-
-Namespace: TypeAlias = UtsNamespace | IpcNamespace | NetNamespace
+__all__ = ("NsDir", "NsInode", "NsLinkDir", "ns_dir", "proc_ns_fget")
 
 _NAMES: Final = ("net", "uts", "ipc")
+# The later links, in the order of ns_entries.
+_PID_FOR_CHILDREN: Final = "pid_for_children"
+_LINKS: Final = ("net", "uts", "ipc", "pid", _PID_FOR_CHILDREN, "user", "mnt")
 _NO_INO: Final = 1  # what proc_fill_cache says of an inode that it could not make
 _SEEKABLE: Final = FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE
-
-
-class NsFile(File):
-    """An open namespace file: its inode keeps the namespace, and setns(2) takes it from here."""
 
 
 class NsInode(PidInode):
@@ -62,13 +66,7 @@ class NsInode(PidInode):
 
     def evict(self) -> None:
         """Let the namespace go."""
-        k = self.i_sb.kernel
-        if isinstance(self.ns, IpcNamespace):
-            ipc_namespace.put_ipc_ns(k, self.ns)
-        elif isinstance(self.ns, UtsNamespace):
-            utsname.put_uts_ns(k, self.ns)
-        else:
-            self.ns.count -= 1
+        nsfs.put_ns(self.i_sb.kernel, self.ns)
 
 
 class NsDir(PidInode):
@@ -142,6 +140,88 @@ def _namespace(of: Nsproxy, name: str) -> Namespace:
     if name == "net":
         return of.net_ns
     return of.uts_ns if name == "uts" else of.ipc_ns
+
+
+class NsLink(PidInode):
+    """ns/NAME, a link to the file of the namespace that the task is in now."""
+
+    def __init__(self, sb: ProcSuperBlock, pid: Pid, name: str) -> None:
+        super().__init__(sb, pid, S_IFLNK | 0o777)
+        self.name = name
+
+    def _namespace(self, current: Task) -> Namespace:
+        """Return it; raises EACCES without the right to trace, ENOENT of a zombie that has left it."""
+        task = self.task()
+        if task is None or not ptrace_access.ptrace_may_access(current, task, ptrace_access.PTRACE_MODE_READ):
+            raise LinuxError(Errno.EACCES, "needs the right to trace")
+        ns = _later_namespace(task, self.name)
+        if ns is None:
+            raise LinuxError(Errno.ENOENT, "a zombie has left it")
+        return ns
+
+    def _kind(self) -> str:
+        return "pid" if self.name == _PID_FOR_CHILDREN else self.name
+
+    def follow_link(self, current: Task) -> PathRef:
+        """Go there; raises EACCES, ENOENT."""
+        return nsfs.ns_get_path(current.kernel, self._kind(), self._namespace(current))
+
+    def readlink(self, current: Task) -> str:
+        """Return kind and number; raises EACCES, ENOENT."""
+        return nsfs.ns_get_name(current.kernel, self._kind(), self._namespace(current))
+
+
+class NsLinkDir(PidInode):
+    """/proc/PID/ns with links in it."""
+
+    def __init__(self, sb: ProcSuperBlock, pid: Pid) -> None:
+        super().__init__(sb, pid, S_IFDIR | 0o511, 2)
+        self.found: dict[str, NsLink] = {}
+
+    def _names(self) -> list[str]:
+        later = self.i_sb.kernel.later
+        return [name for name in _LINKS if name != _PID_FOR_CHILDREN or name in later]
+
+    def _link(self, name: str, task: Task) -> NsLink:
+        link = self.found.get(name)
+        if link is None:
+            link = self.found[name] = NsLink(self.proc_sb, self.pid, name)
+        link.revalidate(task)
+        return link
+
+    def lookup(self, name: str) -> Inode:
+        """Return a link; raises ENOENT."""
+        task = self.task()
+        if task is None or name not in self._names():
+            raise LinuxError(Errno.ENOENT, name)
+        return self._link(name, task)
+
+    def readdir(self, current: Task) -> list[tuple[str, int, int]]:
+        """List the links; raises ENOENT if the task is gone."""
+        task = self.task()
+        if task is None:
+            raise LinuxError(Errno.ENOENT, "the task is gone")
+        return [(name, self._link(name, task).i_ino, DT_LNK) for name in self._names()]
+
+
+def ns_dir(sb: ProcSuperBlock, pid: Pid) -> PidInode:
+    """Return the directory, as 3.2 or as a later kernel has it."""
+    return NsLinkDir(sb, pid) if "setns" in sb.kernel.later else NsDir(sb, pid)
+
+
+def _later_namespace(task: Task, name: str) -> Namespace | None:
+    """Return the namespace of a kind that task is in; None of a zombie's that it has left."""
+    if name == "user":
+        return task.real_cred.user.user_ns
+    own = task.pids[PIDTYPE_PID]
+    if name == "pid":
+        return own.numbers[-1].ns if own is not None else None
+    of = task.nsproxy
+    if of is None:
+        return None
+    if name == _PID_FOR_CHILDREN:
+        return task.pid_ns_for_children or of.pid_ns
+    return of.mnt_ns if name == "mnt" else _namespace(of, name)
 
 
 def proc_ns_fget(current: Task, fd: int) -> Namespace:

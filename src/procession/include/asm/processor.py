@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from procession.include.linux.bug import bug_on
+from procession.include.linux.bug import bug, bug_on
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import TIF_WORK_SYSCALL_EXIT
 
@@ -160,6 +160,10 @@ class ThreadStruct(Protocol):
         """Instruction pointer, 0 if there is none."""
         ...
 
+    def set_user_pc(self, pc: int) -> None:
+        """Go on at pc, in user mode."""
+        ...
+
     def user_sp(self) -> int:
         """Stack pointer, 0 if there is none."""
         ...
@@ -219,6 +223,10 @@ class NoRegisters:
     def user_pc(self) -> int:
         """Return 0."""
         return 0
+
+    def set_user_pc(self, pc: int) -> None:
+        """Stop: who has no instructions cannot be sent to one."""
+        bug("no instruction pointer", pc)
 
     def user_sp(self) -> int:
         """Return 0."""

@@ -27,6 +27,7 @@ _ASKED: Final = frozenset(
         "procession.include.linux.fault_inject",
         "procession.include.linux.slab",
         "procession.mm.page_alloc",
+        "procession.mm.slab",
         "procession.mm.uaccess",
     }
 )

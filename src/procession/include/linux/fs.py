@@ -467,12 +467,14 @@ class MntNamespace:
     event: how often they have changed.  poll: who wants to know that.
     """
 
-    __slots__ = ("root", "mounts", "count", "event", "poll")  # derived
+    __slots__ = ("root", "mounts", "count", "inum", "seq", "event", "poll")  # derived
 
     def __init__(self, root: Vfsmount, mounts: list[Vfsmount], poll: WaitQueueHead) -> None:
         self.root: Vfsmount = root
         self.mounts: list[Vfsmount] = mounts
         self.count: int = 1
+        self.inum: int = 0
+        self.seq: int = 0  # how many were made before it
         self.event: int = 0
         self.poll: WaitQueueHead = poll
 

@@ -9,6 +9,8 @@ from enum import IntEnum
 import struct
 from typing import Final
 
+IP_DF: Final = 0x4000  # of a header: this is not to be cut into fragments
+
 IPPROTO_IP: Final = 0
 IPPROTO_ICMP: Final = 1
 IPPROTO_TCP: Final = 6

@@ -46,6 +46,7 @@ class IpcNamespace:
         "user_ns",
         "ids",
         "count",
+        "inum",
         "sem_ctls",
         "used_sems",
         "msg_ctlmax",
@@ -70,6 +71,7 @@ class IpcNamespace:
         self.user_ns: UserNamespace = user_ns  # with a reference
         self.ids: tuple[IpcIds, IpcIds, IpcIds] = ids
         self.count: int = 1
+        self.inum: int = 0
         self.sem_ctls: list[int] = [SEMMSL, SEMMNS, SEMOPM, SEMMNI]
         self.used_sems: int = 0
         self.msg_ctlmax: int = MSGMAX  # bytes of a message

@@ -373,6 +373,8 @@ class VfsState:
         "dump_to_pipe",
         "anon_inode_mnt",
         "sysfs_sb",
+        "nsfs_mnt",
+        "mnt_ns_seq",
         "debugfs_sb",
         "formats",
         "devices",
@@ -422,6 +424,8 @@ class VfsState:
 
     def __init__(self) -> None:
         self.sysfs_sb: SuperBlock | None = None  # the one instance, made when first mounted
+        self.nsfs_mnt: Vfsmount | None = None  # that files of namespaces live in, made when first used
+        self.mnt_ns_seq: int = 0  # mount namespaces made so far
         self.debugfs_sb: SuperBlock | None = None  # the same
         self.formats: list[LinuxBinfmt] = []
         self.devices: dict[int, OpenFn] = {}  # by rdev of a character device

@@ -19,18 +19,29 @@ RELEASE: Final = b"3.2.0"
 class UserNamespace:
     """struct user_namespace: in 3.2 a label on user_structs, little more."""
 
-    __slots__ = ("serial", "count", "creator")  # derived
+    __slots__ = ("serial", "count", "inum", "creator")  # derived
 
     def __init__(self, serial: int = 0, count: int = 1, creator: UserStruct | None = None) -> None:
         self.serial: int = serial  # Ours: a stable key, the first namespace is 0
         self.count: int = count
+        self.inum: int = 0  # of its file, from when somebody asks for it; so for all namespaces
         self.creator: UserStruct | None = creator  # with a reference; None for the first
 
 
 class UtsNamespace:
     """struct uts_namespace."""
 
-    __slots__ = ("sysname", "nodename", "release", "version", "machine", "domainname", "user_ns", "count")  # derived
+    __slots__ = (
+        "sysname",
+        "nodename",
+        "release",
+        "version",
+        "machine",
+        "domainname",
+        "user_ns",
+        "count",
+        "inum",
+    )  # derived
 
     def __init__(self) -> None:
         self.sysname: bytes = b"Linux"
@@ -41,6 +52,7 @@ class UtsNamespace:
         self.domainname: bytes = b"(none)"
         self.user_ns: UserNamespace | None = None  # of whoever made it, with a reference; None for the first
         self.count: int = 1
+        self.inum: int = 0  # new
 
     def copy(self) -> UtsNamespace:
         """Return another one like it."""  # derived
@@ -64,6 +76,7 @@ class NetNamespace:
 
     __slots__ = (
         "count",
+        "inum",
         "dev_base",
         "proto_inuse",
         "sysctl_somaxconn",
@@ -75,6 +88,7 @@ class NetNamespace:
 
     def __init__(self, count: int = 1) -> None:
         self.count: int = count
+        self.inum: int = 0
         self.dev_base: list[NetDevice] = []  # its interfaces, the loopback first
         self.proto_inuse: dict[str, int] = {}  # sockets by the name of their protocol
         self.sysctl_somaxconn: int = 128  # connections that may wait to be accepted

@@ -81,12 +81,13 @@ class Pidmap:
 class PidNamespace:
     """struct pid_namespace. pids is this namespace's part of the global pid hash."""
 
-    __slots__ = ("level", "parent", "count", "last_pid", "child_reaper", "pidmap", "pids", "bacct")  # derived
+    __slots__ = ("level", "parent", "count", "inum", "last_pid", "child_reaper", "pidmap", "pids", "bacct")  # derived
 
     def __init__(self, level: int, parent: PidNamespace | None) -> None:
         self.level: int = level
         self.parent: PidNamespace | None = parent
         self.count: int = 1
+        self.inum: int = 0
         self.last_pid: int = 0
         self.child_reaper: Task | None = None
         self.pidmap: list[Pidmap] = []  # as far as numbers were ever looked for

@@ -86,8 +86,14 @@ RT_SCOPE_UNIVERSE: Final = 0
 RT_SCOPE_LINK: Final = 253
 RT_SCOPE_HOST: Final = 254
 
+RT_TABLE_DEFAULT: Final = 253
 RT_TABLE_MAIN: Final = 254
 RT_TABLE_LOCAL: Final = 255
+
+# Rules: attributes, and what they do (include/linux/fib_rules.h).
+FRA_PRIORITY: Final = 6
+FRA_TABLE: Final = 15
+FR_ACT_TO_TBL: Final = 1
 RTPROT_KERNEL: Final = 2
 RTN_UNICAST: Final = 1  # of somebody else
 RTN_LOCAL: Final = 2

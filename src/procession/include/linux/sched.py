@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.nsproxy import Nsproxy, UserNamespace
     from procession.include.linux.pid import Pid, PidNamespace
+    from procession.include.linux.rseq import Rseq
     from procession.include.linux.rtmutex import RtMutexWaiter
     from procession.include.linux.rwsem import Mutex
     from procession.include.linux.sem import SemUndoList
@@ -543,6 +544,7 @@ class Task:
         "set_child_tid",
         "clear_child_tid",
         "robust_list",
+        "rseq",
         "compat_robust_list",
         "utime",
         "stime",
@@ -656,6 +658,7 @@ class Task:
         self.set_child_tid: UserPtr = 0
         self.clear_child_tid: UserPtr = 0
         self.robust_list: int = 0  # new: user address
+        self.rseq: Rseq | None = None  # new: what rseq(2) has registered
         self.compat_robust_list: int = 0  # new: of words of 32 bits
         self.utime: int = 0  # new: ns
         self.stime: int = 0  # new

@@ -57,7 +57,7 @@ from procession.include.linux.filter import (
 )
 from procession.include.linux.limits import UINT_MAX
 from procession.include.linux.netlink import NLA_TYPE_MASK, NLATTR, nlmsg_align
-from procession.mm import uaccess
+from procession.mm import slab, uaccess
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -140,6 +140,7 @@ def sk_attach_filter(current: Task, count: int, instructions: int, old: Program 
     taken = 0 if old is None else _SK_FILTER + len(old) * SOCK_FILTER.size
     if taken + _SK_FILTER + count * SOCK_FILTER.size >= current.kernel.net.sysctl_optmem_max:
         raise LinuxError(Errno.ENOMEM, "a filter too long")
+    slab.should_failslab(current.kernel, "sk_filter")
     raw = uaccess.copy_from_user(current, instructions, count * SOCK_FILTER.size) if count else b""
     program: Program = list(SOCK_FILTER.iter_unpack(raw))
     sk_chk_filter(program)

@@ -1,6 +1,6 @@
 """NETLINK_ROUTE: interfaces, and whom to ask about addresses and routes (net/core/rtnetlink.c).
 
-Differs: routes cannot be set; there are no rules and queueing disciplines to ask for.
+Differs: routes and rules cannot be set; there are no queueing disciplines to ask for.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ TCP_DELACK_MAX: Final = HZ // 5
 def sk_reset_timer(sk: TcpSock, timer: Hrtimer | None, expires: int) -> None:
     """Have a timer run at a tick. One that stands earlier stays: its function looks what is due."""
     assert timer is not None
-    expires_ns = expires * TICK_PERIOD_NS
+    expires_ns = max(expires, jiffies(sk.kernel) + 1) * TICK_PERIOD_NS  # never at once
     if timer.queued and timer.expires_ns <= expires_ns:
         return
     hrtimer.hrtimer_start(sk.kernel, timer, expires_ns)

@@ -8,6 +8,7 @@ import zlib
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.socket import AF_INET, AF_INET6
 from procession.include.linux.tcp import TCP_CLOSE, TCP_LISTEN
+from procession.mm import slab
 from procession.net.core.sock import sock_prot_inuse_add
 from procession.net.ipv4.sock import BindBucket, InetNet, InetSock, TcpSock, TimewaitSock, inet_net, proto_name
 
@@ -34,6 +35,7 @@ __all__ = (
 PORT_LOW: Final = 32768
 PORT_HIGH: Final = 61000
 _ATTEMPTS: Final = 5
+_BUCKETS: Final = "tcp_bind_bucket"
 
 
 def ipv6_rcv_saddr_equal(sk: InetSock | TimewaitSock, sk2: InetSock | TimewaitSock) -> bool:
@@ -99,6 +101,7 @@ def inet_csk_get_port(sk: TcpSock, port: int) -> None:
         if not picked or attempt == _ATTEMPTS - 1:
             raise LinuxError(Errno.EADDRINUSE, f"port {snum}")
     if tb is None:
+        slab.should_failslab(sk.kernel, _BUCKETS, Errno.EADDRINUSE)
         tb = net.bhash[snum] = BindBucket(snum)
     sharing = sk.reuse and sk.state != TCP_LISTEN
     if not tb.owners:
@@ -237,6 +240,7 @@ def inet_hash_connect(sk: TcpSock) -> None:
         if tb is not None and (tb.fastreuse >= 0 or not _check_established(sk, port, bound=False)):
             continue
         if tb is None:
+            slab.should_failslab(k, _BUCKETS, Errno.EADDRNOTAVAIL)
             tb = net.bhash[port] = BindBucket(port)
             tb.fastreuse = -1
         k.net.port_hint += i

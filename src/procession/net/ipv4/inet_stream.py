@@ -16,8 +16,9 @@ from procession.include.linux.tcp import (
     TCPF_SYN_RECV,
     TCPF_SYN_SENT,
 )
+from procession.mm import slab
 from procession.net.core.sock import SockWaiter, sock_rcvtimeo, sock_sndtimeo
-from procession.net.ipv4 import inet_csk, inet_hashtables, inet_names, route, tcp, tcp_ipv4, tcp_output
+from procession.net.ipv4 import inet_csk, inet_hashtables, inet_names, route, skbuff, tcp, tcp_ipv4, tcp_output
 from procession.net.ipv4.sock import TcpSock
 
 if TYPE_CHECKING:
@@ -27,10 +28,11 @@ __all__ = ("inet_csk_accept", "inet_listen", "inet_shutdown", "inet_stream_conne
 
 
 def inet_listen(sk: TcpSock, backlog: int) -> None:
-    """Accept connections from now on; raises EINVAL, EADDRINUSE."""
+    """Accept connections from now on; raises EINVAL, EADDRINUSE, ENOMEM."""
     if sk.sock_state != SS_UNCONNECTED or not 1 << sk.state & (TCPF_CLOSE | TCPF_LISTEN):
         raise LinuxError(Errno.EINVAL, "connected")
     if sk.state != TCP_LISTEN:
+        slab.should_failslab(sk.kernel, "listen_sock")
         sk.ack_backlog = 0
         inet_csk.tcp_set_state(sk, TCP_LISTEN)
         try:
@@ -167,6 +169,7 @@ def tcp_connect(sk: TcpSock, name: bytes) -> None:
         sk.write_seq = tcp_ipv4.tcp_isn(sk.kernel)
     try:
         inet_hashtables.inet_hash_connect(sk)
+        skbuff.alloc_skb(sk.kernel)
     except LinuxError:
         inet_csk.tcp_set_state(sk, TCP_CLOSE)
         sk.dport = 0

@@ -61,7 +61,7 @@ from procession.include.linux.limits import INT_MAX
 from procession.include.linux.socket import AF_INET, AF_INET6, SOCK_RAW, SOCK_STREAM
 from procession.include.linux.tcp import TCP_CLOSE
 from procession.kernel import capability
-from procession.mm import uaccess
+from procession.mm import slab, uaccess
 from procession.net.ipv4 import datagram, route, udp
 from procession.net.ipv4.sock import InetSock, RawSock, UdpSock
 
@@ -286,6 +286,7 @@ def _join(sk: InetSock, member: tuple[bytes, int]) -> None:
         raise LinuxError(Errno.EADDRINUSE, "a member already")
     if len(sk.mc_list) >= _MAX_MEMBERSHIPS:
         raise LinuxError(Errno.ENOBUFS, "a member of too many groups")
+    slab.should_failslab(sk.kernel, "ip_mc_socklist", Errno.ENOBUFS)
     sk.mc_list.append(member)
 
 

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from procession.include.linux.errno import Errno
+from procession.include.linux.inet import IP_DF
 from procession.include.linux.tcp import TCPHDR_FIN, TCPHDR_SYN
+from procession.mm import slab
 from procession.net.unix.sock import SIZEOF_SHARED_INFO, SIZEOF_SK_BUFF, skb_truesize
 
-__all__ = ("SKB_OVERHEAD", "InetSkb", "TcpSkb", "skb_truesize")
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+
+__all__ = ("OPTION_SACK_ADVERTISE", "OPTION_TS", "SKB_OVERHEAD", "InetSkb", "TcpSkb", "alloc_skb", "skb_truesize")
+
+OPTION_SACK_ADVERTISE: Final = 1  # it may be told of what has come out of order
+OPTION_TS: Final = 2  # times
 
 SKB_OVERHEAD: Final = SIZEOF_SK_BUFF + SIZEOF_SHARED_INFO
+
+
+def alloc_skb(k: Kernel) -> None:
+    """Ask for the memory of a packet, which is the host's; raises ENOBUFS if it is to be refused."""
+    slab.should_failslab(k, "skbuff_head_cache", Errno.ENOBUFS)
 
 
 class InetSkb:
@@ -17,8 +31,8 @@ class InetSkb:
 
     saddr, daddr, source, dest: where it comes from and goes to.  data: what it carries.  truesize: what it costs the
     queue that it is in.  err: a struct sock_extended_err and what follows it, in an error queue.  stamp_ns: the time of
-    day it came, 0 if nobody wanted to know.  raw: a raw socket sent it, so that its data begins
-    with the head of its protocol.
+    day it came, 0 if nobody wanted to know.  frag_off: IP_DF, or 0 if it may be cut into fragments.  raw: a raw socket
+    sent it, so that its data begins with the head of its protocol.
     """
 
     __slots__ = (
@@ -26,6 +40,7 @@ class InetSkb:
         "data",
         "dest",
         "err",
+        "frag_off",
         "hops",
         "protocol",
         "raw",
@@ -49,6 +64,7 @@ class InetSkb:
         self.hops = 64
         self.tos = 0
         self.raw = False
+        self.frag_off = IP_DF
 
 
 class TcpSkb(InetSkb):
@@ -56,17 +72,22 @@ class TcpSkb(InetSkb):
 
     seq, end_seq, ack_seq: places in the streams, which never wrap here.  buf: the data while it grows.  when: tick it
     was sent.  urg: how far behind seq the urgent mark stands, 0 without one.  mss, wscale: options of a SYN, 0 and -1
-    if it has none.  room: what still fits into the head of the buffer.  pages: bytes behind the head.
+    if it has none.  rx_opt: which others it has.  rcv_wscale: how its sender's windows are written, -1 if there is no
+    connection behind it.  computed: the kernel itself sends it, and not a socket, so that its checksum is there.
+    room: what still fits into the head of the buffer.  pages: bytes behind the head.
     """
 
     __slots__ = (
         "ack_seq",
         "buf",
+        "computed",
         "end_seq",
         "flags",
         "mss",
+        "rcv_wscale",
         "retrans",
         "room",
+        "rx_opt",
         "seq",
         "tsecr",
         "tsval",
@@ -87,8 +108,11 @@ class TcpSkb(InetSkb):
         self.urg = 0
         self.mss = 0
         self.wscale = -1
+        self.rcv_wscale = -1
+        self.computed = False
         self.tsval = 0
         self.tsecr = 0
+        self.rx_opt = OPTION_TS | OPTION_SACK_ADVERTISE
         self.when = 0
         self.retrans = False
         self.room = 0

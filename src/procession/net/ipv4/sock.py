@@ -418,12 +418,12 @@ class RequestSock:
         "rcv_wnd",
         "rcv_wscale",
         "retrans",
+        "rx_opt",
         "saddr",
         "snt_isn",
         "snd_wscale",
         "sport",
         "ts_recent",
-        "tstamp_ok",
         "window_clamp",
         "wscale_ok",
     )
@@ -440,7 +440,7 @@ class RequestSock:
         self.rcv_wscale = 0
         self.rcv_wnd = 0
         self.window_clamp = 0
-        self.tstamp_ok = True
+        self.rx_opt = skb.rx_opt
         self.ts_recent = skb.tsval
         self.retrans = 0
         self.acked = False
@@ -466,6 +466,7 @@ class TimewaitSock:
         "rcv_nxt",
         "rcv_saddr",
         "rcv_wnd",
+        "rcv_wscale",
         "reuse",
         "snd_nxt",
         "state",
@@ -487,6 +488,7 @@ class TimewaitSock:
         self.state = 6
         self.substate = state
         self.rcv_nxt = sk.rcv_nxt
+        self.rcv_wscale = sk.rcv_wscale
         self.snd_nxt = sk.snd_nxt
         self.rcv_wnd = sk.rcv_wnd
         self.ts_recent = sk.ts_recent

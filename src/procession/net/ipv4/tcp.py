@@ -40,7 +40,7 @@ from procession.kernel import signal_send
 from procession.mm import uaccess
 from procession.net.core.sock import SOCK_LINGER, SOCK_URGINLINE, SockWaiter, sock_intr_errno, sock_sndtimeo
 from procession.net.ipv4 import inet_csk, ip_output, tcp_input, tcp_ipv4, tcp_minisocks, tcp_output
-from procession.net.ipv4.skbuff import SKB_OVERHEAD, TcpSkb
+from procession.net.ipv4.skbuff import SKB_OVERHEAD, TcpSkb, alloc_skb
 from procession.net.ipv4.sock import SOCK_BINDADDR_LOCK, TcpSock
 from procession.net.ipv4.tcp_data import TCP_URG_VALID
 from procession.net.sock_async import SOCK_ASYNC_NOSPACE
@@ -185,7 +185,7 @@ async def _sendmsg(current: Task, sk: TcpSock, buf: UserPtr, size: int, flags: i
             skb = sk.write_queue[-1] if sk.send_head < len(sk.write_queue) else None
             room = size_goal - len(skb.buf) if skb is not None else 0
             if room <= 0:
-                if sk.wmem_queued >= sk.sndbuf:
+                if sk.wmem_queued >= sk.sndbuf or not _may_alloc(sk):
                     sk.nospace = True
                     if copied:
                         _push(sk, flags & ~MSG_MORE, mss_now, TCP_NAGLE_PUSH)
@@ -218,6 +218,15 @@ def _push_full(sk: TcpSock, skb: TcpSkb, mss_now: int) -> None:
         tcp_output.tcp_push_pending_frames(sk, mss_now, TCP_NAGLE_PUSH)
     elif sk.send_head == len(sk.write_queue) - 1:
         tcp_output.tcp_write_xmit(sk, mss_now, TCP_NAGLE_PUSH, push_one=True)
+
+
+def _may_alloc(sk: TcpSock) -> bool:
+    """Whether there is memory for a segment; who finds none waits for some, as for room."""
+    try:
+        alloc_skb(sk.kernel)
+    except LinuxError:
+        return False
+    return True
 
 
 def _new_segment(sk: TcpSock) -> TcpSkb:

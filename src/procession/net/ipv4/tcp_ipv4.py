@@ -19,6 +19,7 @@ from procession.include.linux.tcp import (
     TCPOLEN_TSTAMP_ALIGNED,
 )
 from procession.include.linux.time import HZ
+from procession.mm import slab
 from procession.net.core.sock import SOCK_KEEPOPEN
 from procession.net.ipv4 import (
     inet_csk,
@@ -29,8 +30,9 @@ from procession.net.ipv4 import (
     tcp_minisocks,
     tcp_output,
     tcp_timer,
+    tcp_wire,
 )
-from procession.net.ipv4.skbuff import TcpSkb
+from procession.net.ipv4.skbuff import OPTION_TS, TcpSkb
 from procession.net.ipv4.sock import SOCK_BINDPORT_LOCK, RequestSock, TcpSock, TimewaitSock, inet_net, jiffies
 
 if TYPE_CHECKING:
@@ -66,9 +68,10 @@ def tcp_init_sock(sk: TcpSock) -> None:
 def tcp_v4_rcv(k: Kernel, net: NetNamespace, packet: InetSkb) -> None:
     """Take a segment from the network."""
     inet_net(net).count("TcpInSegs")
-    if not isinstance(packet, TcpSkb):
-        return  # a raw socket's
-    skb = packet
+    skb = packet if isinstance(packet, TcpSkb) else tcp_wire.tcp_parse(net, packet)
+    if skb is None:
+        inet_net(net).count("TcpInErrs")
+        return
     sk = inet_hashtables.inet_lookup_established(net, skb.saddr, skb.source, skb.daddr, skb.dest)
     if isinstance(sk, TimewaitSock):
         if not tcp_minisocks.tcp_timewait_state_process(k, sk, skb):
@@ -146,6 +149,10 @@ def _conn_request(sk: TcpSock, skb: TcpSkb) -> None:
         inet_net(sk.net).count("TcpExtListenDrops")
         return
     k = sk.kernel
+    try:
+        slab.should_failslab(k, "request_sock_TCP")
+    except LinuxError:
+        return  # the caller calls again
     req = RequestSock(sk, skb)
     if sk.user_mss:
         req.mss = min(req.mss, 65535)
@@ -171,8 +178,9 @@ def tcp_v4_send_synack(sk: TcpSock, req: RequestSock) -> None:
     if sk.user_mss:
         mss = min(mss, sk.user_mss)
     if not req.rcv_wnd:
+        times = TCPOLEN_TSTAMP_ALIGNED if req.rx_opt & OPTION_TS else 0
         req.rcv_wnd, req.window_clamp, req.rcv_wscale = tcp_output.tcp_select_initial_window(
-            k, tcp_output.tcp_full_space(sk), mss - TCPOLEN_TSTAMP_ALIGNED, sk.window_clamp
+            k, tcp_output.tcp_full_space(sk), mss - times, sk.window_clamp
         )
         if not req.wscale_ok:
             req.rcv_wscale = 0
@@ -185,7 +193,8 @@ def tcp_v4_send_synack(sk: TcpSock, req: RequestSock) -> None:
     reply.window = min(req.rcv_wnd, 65535)
     reply.mss = mss
     reply.wscale = req.rcv_wscale if req.wscale_ok else -1
-    reply.tsval, reply.tsecr = jiffies(k), req.ts_recent
+    reply.rcv_wscale = req.rcv_wscale
+    reply.tsval, reply.tsecr, reply.rx_opt = jiffies(k), req.ts_recent, req.rx_opt
     inet_net(sk.net).count("TcpOutSegs")
     ip_output.ip_send(k, sk.net, reply)
 

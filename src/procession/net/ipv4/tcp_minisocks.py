@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from procession.include.linux.errno import LinuxError
 from procession.include.linux.hrtimer import Hrtimer
 from procession.include.linux.inet import IPPROTO_TCP
 from procession.include.linux.tcp import TCP_FIN_WAIT2, TCP_TIME_WAIT, TCPHDR_ACK, TCPHDR_FIN, TCPHDR_RST, TCPHDR_SYN
 from procession.include.linux.time import HZ, TICK_PERIOD_NS
 from procession.kernel import hrtimer
+from procession.mm import slab
 from procession.net.ipv4 import inet_csk, inet_hashtables, ip_output, tcp_output
 from procession.net.ipv4.skbuff import TcpSkb
 from procession.net.ipv4.sock import TcpSock, TimewaitSock, inet_net, jiffies
@@ -26,7 +28,7 @@ def tcp_time_wait(sk: TcpSock, state: int, timeo: int) -> None:
     """Put what is left in the place of a connection, for timeo ticks and no shorter than retransmissions take."""
     k = sk.kernel
     tw = TimewaitSock(sk, state)
-    if k.net.tw_count < _MAX_ORPHANS and sk.bind_hash is not None:
+    if k.net.tw_count < _MAX_ORPHANS and sk.bind_hash is not None and _has_memory(k):
         rto = (sk.rto << 2) - (sk.rto >> 1)
         timeo = max(timeo, rto)
         if state == TCP_TIME_WAIT:
@@ -41,6 +43,15 @@ def tcp_time_wait(sk: TcpSock, state: int, timeo: int) -> None:
     else:
         tw.bind_hash = None
     inet_csk.tcp_done(sk)
+
+
+def _has_memory(k: Kernel) -> bool:
+    """Whether there is memory for what is left of a connection; without it the connection ends at once."""
+    try:
+        slab.should_failslab(k, "tw_sock_TCP")
+    except LinuxError:
+        return False
+    return True
 
 
 def inet_twsk_schedule(tw: TimewaitSock, timeo: int) -> None:
@@ -122,6 +133,7 @@ def _timewait_ack(k: Kernel, tw: TimewaitSock, skb: TcpSkb) -> None:
     reply.flags = TCPHDR_ACK
     reply.seq = reply.end_seq = tw.snd_nxt
     reply.ack_seq = tw.rcv_nxt
-    reply.window = tw.rcv_wnd
+    reply.window, reply.rcv_wscale = tw.rcv_wnd, tw.rcv_wscale
+    reply.computed = True
     reply.tsval, reply.tsecr = jiffies(k), tw.ts_recent
     ip_output.ip_send(k, tw.net, reply)

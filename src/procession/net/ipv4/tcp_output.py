@@ -187,9 +187,11 @@ def tcp_transmit_skb(sk: TcpSock, skb: TcpSkb) -> None:
     copy.truesize = skb.truesize
     copy.mss, copy.wscale = skb.mss, skb.wscale
     copy.tsval, copy.tsecr = jiffies(k), sk.ts_recent
-    copy.when = skb.when
+    copy.when, copy.rcv_wscale = skb.when, sk.rcv_wscale
     copy.hops = sk.uc_ttl if sk.uc_ttl >= 0 else 64
     copy.tos = sk.tos
+    if not sk.pmtudisc:
+        copy.frag_off = 0
     if skb.flags & TCPHDR_SYN:
         copy.window = min(sk.rcv_wnd, _MAX_SCALED)
     else:
@@ -281,6 +283,7 @@ def tcp_send_reset(k: Kernel, net: NetNamespace, skb: TcpSkb) -> None:
     reply = TcpSkb(skb.daddr, skb.dest, skb.saddr, skb.source)
     reply.protocol = IPPROTO_TCP
     reply.flags = TCPHDR_RST
+    reply.computed = True
     if skb.flags & TCPHDR_ACK:
         reply.seq = reply.end_seq = skb.ack_seq
     else:

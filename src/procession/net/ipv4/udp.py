@@ -19,7 +19,7 @@ from procession.mm import uaccess
 from procession.net.core.sock import SOCK_BROADCAST, sock_prot_inuse_add
 from procession.net.ipv4 import datagram, ip_output, raw, route, send_ctl
 from procession.net.ipv4.inet_hashtables import PORT_HIGH, PORT_LOW, ipv6_rcv_saddr_equal, random_port
-from procession.net.ipv4.skbuff import InetSkb
+from procession.net.ipv4.skbuff import InetSkb, alloc_skb
 from procession.net.ipv4.sock import Ipcm, UdpSock, inet_net, proto_name
 from procession.net.unix.sock import SEND_SHUTDOWN
 
@@ -190,6 +190,8 @@ def _send_unreach(k: Kernel, net: NetNamespace, skb: InetSkb) -> None:
     counts.count("Icmp6OutDestUnreachs" if six else "IcmpOutDestUnreachs")
     counts.count("Icmp6InMsgs" if six else "IcmpInMsgs")
     counts.count("Icmp6InDestUnreachs" if six else "IcmpInDestUnreachs")
+    if counts.raw:
+        raw.raw_unreach(k, net, skb)
     back = InetSkb(b"", skb.daddr, skb.dest, skb.saddr, skb.source)
     sk = udp_lookup(net, back, skb.protocol)
     if sk is None:
@@ -234,6 +236,7 @@ def udp_sendmsg(
         sk.pending = bytearray()
         sk.pending_to = (daddr, target[1], ipc)
         return _append(current, sk, buf, size, more=True)
+    _alloc_skb(sk, daddr)
     data = uaccess.copy_from_user(current, buf, size) if size else b""
     _check_sender(sk)
     _send(sk, data, saddr, daddr, target[1], ipc)
@@ -283,6 +286,7 @@ def _append(current: Task, sk: UdpSock, buf: UserPtr, size: int, *, more: bool) 
         raise LinuxError(Errno.EMSGSIZE, "longer than a datagram")
     try:
         _check_sender(sk)
+        _alloc_skb(sk, sk.pending_to[0])
         sk.pending += uaccess.copy_from_user(current, buf, size) if size else b""
     except LinuxError:
         sk.pending = None
@@ -290,6 +294,15 @@ def _append(current: Task, sk: UdpSock, buf: UserPtr, size: int, *, more: bool) 
     if not more:
         udp_push_pending_frames(sk)
     return size
+
+
+def _alloc_skb(sk: UdpSock, daddr: bytes) -> None:
+    """Ask for a datagram's memory; raises ENOBUFS."""
+    try:
+        alloc_skb(sk.kernel)
+    except LinuxError:
+        inet_net(sk.net).count(_stats_name(sk.protocol, daddr) + "SndbufErrors")
+        raise
 
 
 def udp_push_pending_frames(sk: UdpSock) -> None:
@@ -304,6 +317,8 @@ def udp_push_pending_frames(sk: UdpSock) -> None:
 
 def _send(sk: UdpSock, data: bytes, saddr: bytes, daddr: bytes, dport: int, ipc: Ipcm) -> None:
     skb = InetSkb(data, saddr, sk.num, daddr, dport)
+    if not sk.pmtudisc:
+        skb.frag_off = 0
     skb.protocol = sk.protocol
     four = len(daddr) == 4
     ttl = sk.uc_ttl if four else sk.hop_limit

@@ -483,9 +483,13 @@ def netlink_dump(sk: NetlinkSock) -> None:
     if sk.rmem >= sk.rcvbuf:
         raise LinuxError(Errno.ENOBUFS, "no room for a dump")
     count_skb(sk.kernel)
-    data = cb.dump(sk, cb)
+    error = 0
+    try:
+        data = cb.dump(sk, cb)
+    except LinuxError as failed:  # the end says so
+        data, error = b"", -failed.errno
     if not data:
-        data = nlmsg(NLMSG_DONE, NLM_F_MULTI, cb.nlh.seq, sk.pid, struct.pack("<i", 0))
+        data = nlmsg(NLMSG_DONE, NLM_F_MULTI, cb.nlh.seq, sk.pid, struct.pack("<i", error))
         sk.callback = None
     skb = NetlinkSkb(data)
     if not netlink_filter(sk, skb):

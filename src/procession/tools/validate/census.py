@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from procession.fs.nsfs import NsfsSuperBlock
 from procession.fs.pipe import PipeFile, PipeInodeInfo
 from procession.fs.proc.mem import MemFile
 from procession.include.linux.aio import Kioctx
@@ -17,6 +18,7 @@ from procession.include.linux.ipc_namespace import IPC_SHM_IDS
 from procession.include.linux.mm_types import MmStruct
 from procession.include.linux.net import Scm
 from procession.include.linux.nsproxy import Nsproxy
+from procession.include.linux.pid import PidNamespace
 from procession.include.linux.pipe_fs_i import PipeBuffer
 from procession.include.linux.sched import Task
 from procession.include.linux.shm import ShmidKernel
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
     from procession.include.linux.fs import SuperBlock
     from procession.include.linux.fsnotify_backend import FsnotifyEvent
     from procession.include.linux.kernel import Kernel
-    from procession.include.linux.pid import Pid, PidNamespace
+    from procession.include.linux.pid import Pid
+    from procession.include.linux.proc_ns import NsfsInode
     from procession.include.linux.sched import SignalStruct
     from procession.include.linux.signal import Sigqueue
     from procession.kernel.sched import Rq
@@ -152,6 +155,15 @@ class Census:
         return tally(self.held_of(Nsproxy), found) if self.held else found
 
     @cached_property
+    def nsfs_inodes(self) -> list[NsfsInode]:
+        """The files that links in /proc/PID/ns lead to, of those that were looked at."""
+        mnt = self.k.vfs.nsfs_mnt
+        if mnt is None:
+            return []
+        assert isinstance(mnt.mnt_sb, NsfsSuperBlock)
+        return list(mnt.mnt_sb.inodes.values())
+
+    @cached_property
     def pid_namespaces(self) -> list[PidNamespace]:
         """All pid namespaces that a task or a number leads to, and their parents."""
         found: dict[PidNamespace, None] = {self.k.init_pid_ns: None}
@@ -160,6 +172,9 @@ class Census:
         for p in self.hashed:
             if p.pid_ns_for_children is not None:
                 found[p.pid_ns_for_children] = None
+        for inode in self.nsfs_inodes:
+            if isinstance(inode.ns, PidNamespace):
+                found[inode.ns] = None
         for number in (*self.k.init_pid_ns.pids.values(), *self.rcu_pids):
             if number.level:
                 for upid in number.numbers:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from procession.fs import namespace
 from procession.fs.proc.mounts import MountsFile
+from procession.include.linux.fs import MntNamespace
 from procession.include.linux.mount import MNT_SHARED, MNT_UNBINDABLE
 from procession.tools.validate.census import Census, tally
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import MntNamespace, Vfsmount
+    from procession.include.linux.fs import Vfsmount
 
 __all__ = ("mnt_namespaces", "validate_mounts")
 
@@ -105,4 +106,5 @@ def mnt_namespaces(seen: Census) -> dict[MntNamespace, None]:
     """Return those of all sets of namespaces, and of open files that list them."""
     found = dict.fromkeys(nsproxy.mnt_ns for nsproxy in seen.nsproxies)
     found.update(dict.fromkeys(file.private_data for file in seen.open_files if isinstance(file, MountsFile)))
+    found.update(dict.fromkeys(inode.ns for inode in seen.nsfs_inodes if isinstance(inode.ns, MntNamespace)))
     return found

@@ -19,8 +19,8 @@ from procession.include.linux.fdtable import FD_MASK, FD_SHIFT
 from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFMT, S_IFREG, File, Inode
 from procession.include.linux.key import RequestKeyAuth
 from procession.include.linux.mm_types import VM_DENYWRITE, MmStruct
-from procession.include.linux.nsproxy import UtsNamespace
-from procession.include.linux.pid import Pid
+from procession.include.linux.nsproxy import UserNamespace, UtsNamespace
+from procession.include.linux.pid import Pid, PidNamespace
 from procession.include.linux.sched import TASK_DEAD, Task, UserStruct
 from procession.ipc.shm import ShmFile
 from procession.kernel.pidfd import PidfdFile
@@ -30,7 +30,6 @@ from procession.tools.validate.mounts import mnt_namespaces
 
 if TYPE_CHECKING:
     from procession.fs.pipe import PipeInodeInfo
-    from procession.include.linux.nsproxy import UserNamespace
 
 __all__ = (
     "validate_cred_counts",
@@ -126,6 +125,7 @@ def validate_pid_counts(seen: Census) -> list[str]:
     spaces = tally([pid.numbers[-1].ns for pid in found])
     tally([nsproxy.pid_ns for nsproxy in seen.nsproxies], spaces)
     tally([ns for ns in (p.pid_ns_for_children for p in seen.hashed) if ns is not None], spaces)
+    tally([inode.ns for inode in seen.nsfs_inodes if isinstance(inode.ns, PidNamespace)], spaces)
     tally([ns.parent for ns in list(spaces) if ns.parent is not None], spaces)
     _compare(seen, wrong, "count", spaces, _count)
     _objects(seen, wrong, "pid_namespace", [ns for ns in spaces if ns is not k.init_pid_ns])
@@ -144,6 +144,7 @@ def validate_namespace_counts(seen: Census) -> list[str]:
     tally([file.private_data for file in seen.open_files if isinstance(file, MountsFile | SysvipcFile)], found)
     tally([file.private_data.ns for file in seen.open_files if isinstance(file, ShmFile)], found)
     tally([inode.ns for inode in _ns_inodes(seen)], found)
+    tally([inode.ns for inode in seen.nsfs_inodes if not isinstance(inode.ns, PidNamespace | UserNamespace)], found)
     tally([sk.net for sk in (*seen.sockets, *seen.other_sockets)], found)
     _compare(seen, wrong, "count", found, _count)
     return wrong
@@ -176,9 +177,9 @@ def _ns_inodes(seen: Census) -> dict[NsInode, None]:
 def _user_namespaces(seen: Census) -> list[UserNamespace]:
     """Return the owners of uts namespaces, each as often as it is one."""
     owned: dict[UtsNamespace, None] = dict.fromkeys([nsproxy.uts_ns for nsproxy in seen.nsproxies])
-    for inode in _ns_inodes(seen):
-        if isinstance(inode.ns, UtsNamespace):
-            owned[inode.ns] = None
+    for ns in [inode.ns for inode in _ns_inodes(seen)] + [inode.ns for inode in seen.nsfs_inodes]:
+        if isinstance(ns, UtsNamespace):
+            owned[ns] = None
     return [ns.user_ns for ns in owned if ns.user_ns is not None]
 
 
@@ -199,6 +200,7 @@ def validate_cred_counts(seen: Census) -> list[str]:
     spaces = tally([user.user_ns for user in k.users.uidhash.values()])
     tally([ns.user_ns for ns in k.ipc.namespaces], spaces)
     tally(_user_namespaces(seen), spaces)
+    tally([inode.ns for inode in seen.nsfs_inodes if isinstance(inode.ns, UserNamespace)], spaces)
     tally([ns.creator for ns in spaces if ns.creator is not None], users)
     if seen.sigqueues:
         tally([q.user for q in seen.sigqueues], users)

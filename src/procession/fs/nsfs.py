@@ -1,0 +1,156 @@
+"""Namespaces as files, the later way: /proc/PID/ns/NAME leads to them (fs/nsfs.c, fs/proc/namespaces.c as of 6.18).
+
+A namespace has one file, as long as it is open or mounted somewhere, and a number for as long as it is there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from procession.fs import dcache, namespace
+from procession.fs import inode as fs_inode
+from procession.fs import super as fs_super
+from procession.include.linux.fs import (
+    FMODE_LSEEK,
+    FMODE_PREAD,
+    FMODE_PWRITE,
+    Dentry,
+    File,
+    Inode,
+    Kstat,
+    MntNamespace,
+    PathRef,
+    SuperBlock,
+)
+from procession.include.linux.ipc_namespace import IpcNamespace
+from procession.include.linux.magic import NSFS_MAGIC
+from procession.include.linux.nsproxy import UserNamespace, UtsNamespace
+from procession.include.linux.pid import PidNamespace, put_pid_ns
+from procession.include.linux.proc_ns import NsFile, NsfsInode
+from procession.ipc import namespace as ipc_namespace
+from procession.kernel import rcupdate, user, utsname
+
+if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.proc_ns import Namespace
+    from procession.include.linux.sched import Task
+
+__all__ = ("NsfsSuperBlock", "ns_get_name", "ns_get_path", "put_ns")
+
+_SEEKABLE: Final = FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE
+
+# The numbers of those that are there from the beginning; others have what comes behind them (PROC_…_INIT_INO).
+_PID_INIT_INO: Final = 0xEFFFFFFC
+_USER_INIT_INO: Final = 0xEFFFFFFD
+_UTS_INIT_INO: Final = 0xEFFFFFFE
+_IPC_INIT_INO: Final = 0xEFFFFFFF
+_DYNAMIC_FIRST: Final = 0xF0000000
+
+
+class NsfsSuperBlock(SuperBlock):
+    """The one instance, which no path leads to. inodes: those that were looked up."""
+
+    __slots__ = ("inodes",)
+
+    def __init__(self, k: Kernel) -> None:
+        super().__init__(k, "nsfs", fs_super.get_anon_bdev(k), NSFS_MAGIC)
+        self.inodes: dict[Namespace, NsfsInode] = {}
+
+
+class _NsfsInode(NsfsInode):
+    """A namespace's file. Holds a reference to it as long as it is there."""
+
+    def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
+        """Return the open file, in which one cannot move."""
+        out = NsFile(path, flags, mode & ~_SEEKABLE)
+        out.private_data = self.ns
+        return out
+
+    def getattr(self, current: Task) -> Kstat:
+        """Show a file with a name, though none leads to it."""
+        stat = super().getattr(current)
+        stat.nlink = 1
+        return stat
+
+    def truncate(self, size: int) -> None:
+        """Accept that, without any effect."""
+
+    def evict(self) -> None:
+        """Let the namespace go."""
+        sb = self.i_sb
+        assert isinstance(sb, NsfsSuperBlock)
+        if sb.inodes.pop(self.ns, None) is not None:
+            put_ns(sb.kernel, self.ns)
+
+
+def put_ns(k: Kernel, ns: Namespace) -> None:
+    """Drop a reference to a namespace of whatever kind (proc_ns_operations.put)."""
+    if isinstance(ns, IpcNamespace):
+        ipc_namespace.put_ipc_ns(k, ns)
+    elif isinstance(ns, UtsNamespace):
+        utsname.put_uts_ns(k, ns)
+    elif isinstance(ns, PidNamespace):
+        put_pid_ns(k, ns)
+    elif isinstance(ns, UserNamespace):
+        user.put_user_ns(k, ns)
+    elif isinstance(ns, MntNamespace):
+        namespace.put_mnt_ns(k, ns)
+    else:
+        ns.count -= 1
+
+
+def _instance(k: Kernel) -> NsfsSuperBlock:
+    """Return the one instance, made when first used: without it everything is as in 3.2."""
+    mnt = k.vfs.nsfs_mnt
+    if mnt is None:
+        sb = NsfsSuperBlock(k)
+        sb.s_next_ino = _DYNAMIC_FIRST
+        sb.s_root = dcache.d_make_root(Inode(sb, 1, 0o600))
+        mnt = k.vfs.nsfs_mnt = namespace.kern_mount(k, sb)
+    found = mnt.mnt_sb
+    assert isinstance(found, NsfsSuperBlock)
+    return found
+
+
+def _number(sb: NsfsSuperBlock, ns: Namespace) -> int:
+    """Return ns's number, which it has from when it is first asked for."""
+    if not ns.inum:
+        k = sb.kernel
+        if ns is k.init_pid_ns:
+            ns.inum = _PID_INIT_INO
+        elif ns is k.users.init_user_ns:
+            ns.inum = _USER_INIT_INO
+        elif ns is k.init_uts_ns:
+            ns.inum = _UTS_INIT_INO
+        elif ns is k.init_ipc_ns:
+            ns.inum = _IPC_INIT_INO
+        else:
+            ns.inum = fs_inode.get_next_ino(sb)
+    return ns.inum
+
+
+def ns_get_name(k: Kernel, kind: str, ns: Namespace) -> str:
+    """Return what a link to ns says: pid:[4026531836]."""
+    return f"{kind}:[{_number(_instance(k), ns)}]"
+
+
+def _drop_unused(inode: NsfsInode) -> None:
+    """It was looked at, and then neither opened nor mounted."""
+    if inode.i_count <= 0:
+        inode.evict()
+
+
+def ns_get_path(k: Kernel, kind: str, ns: Namespace) -> PathRef:
+    """Return where ns's file is."""
+    sb = _instance(k)
+    inode = sb.inodes.get(ns)
+    if inode is None:
+        _number(sb, ns)
+        inode = sb.inodes[ns] = _NsfsInode(sb, ns)
+        inode.i_atime_ns = inode.i_mtime_ns = inode.i_ctime_ns = fs_inode.current_fs_time(sb)
+        rcupdate.call_rcu(k, _drop_unused, inode)
+    mnt = k.vfs.nsfs_mnt
+    assert mnt is not None
+    dentry = Dentry(ns_get_name(k, kind, ns), mnt.mnt_root, inode)
+    dentry.d_parent = dentry
+    return PathRef(mnt, dentry)
