@@ -327,6 +327,314 @@ async def deathsig(linux: Any) -> None:
     await linux.print(len(await linux.read(r, 1)), *statuses)
 
 
+# Signals.
+
+
+async def between(linux: Any) -> None:
+    """One of two signals is blocked, the other one comes before a call, behind it, or later."""
+    me = await linux.getpid()
+    seen = []
+    r, w = await linux.pipe(linux.O_NONBLOCK)
+    await linux.signal(Sig.SIGUSR1, seen.append)
+    await linux.signal(Sig.SIGUSR2, seen.append)
+    await linux.sigprocmask(linux.SIG_BLOCK, {Sig.SIGUSR1})
+
+    async def sends() -> int:
+        await linux.write(w, b"x")
+        await linux.kill(me, Sig.SIGUSR2)
+        return 0
+
+    pid = await child(linux, sends)
+    try:
+        got = len(await linux.read(r, 1))
+    except BlockingIOError:
+        got = 0
+    before = len(seen)
+    await ended(linux, pid)
+    await linux.print(got, before)
+
+
+async def blocks(linux: Any) -> None:
+    """What is sent when it is blocked comes later than what is sent before."""
+    me = await linux.getpid()
+    seen = []
+    await linux.signal(Sig.SIGUSR1, seen.append)
+
+    async def block() -> int:
+        await linux.sigprocmask(linux.SIG_BLOCK, {Sig.SIGUSR1})
+        return len(seen)
+
+    await meet(linux, block, lambda: linux.kill(me, Sig.SIGUSR1))
+
+
+async def handler_blocks(linux: Any) -> None:
+    """Of two that are pending the lower one is handled first; another order is that it comes while it is blocked."""
+    me = await linux.getpid()
+    seen: list[int] = []
+    both = {Sig.SIGUSR1, Sig.SIGUSR2}
+
+    async def handler(sig: int) -> None:
+        seen.append(sig)
+        await linux.getppid()
+
+    for sig in both:
+        await linux.sigaction(sig, handler, linux.SA_RESTART, both)
+    await linux.sigprocmask(linux.SIG_BLOCK, both)
+    pid = await child(linux, lambda: linux.kill(me, Sig.SIGUSR1))
+    await linux.kill(me, Sig.SIGUSR2)
+    await linux.sigprocmask(linux.SIG_UNBLOCK, both)
+    await ended(linux, pid)
+    await linux.print(*seen)
+
+
+async def suspended(linux: Any) -> None:
+    """sigsuspend() ends with one signal, and takes another one that is there."""
+    me = await linux.getpid()
+    seen: list[int] = []
+    both = {Sig.SIGUSR1, Sig.SIGUSR2}
+    for sig in both:
+        await linux.signal(sig, seen.append)
+    await linux.sigprocmask(linux.SIG_BLOCK, both)
+    await linux.kill(me, Sig.SIGUSR1)
+
+    async def suspend() -> int:
+        try:
+            await linux.sigsuspend()
+        except InterruptedError:
+            pass
+        return len(seen)
+
+    await meet(linux, suspend, lambda: linux.kill(me, Sig.SIGUSR2))
+
+
+async def waited_for(linux: Any) -> None:
+    """A signal that is waited for with sigtimedwait() is there or not."""
+    me = await linux.getpid()
+    await linux.sigprocmask(linux.SIG_BLOCK, {Sig.SIGUSR1})
+
+    async def wait() -> int:
+        await linux.sigwaitinfo({Sig.SIGUSR1}, 0)
+        return 1
+
+    await meet(linux, wait, lambda: linux.kill(me, Sig.SIGUSR1))
+
+
+async def pending(linux: Any) -> None:
+    me = await linux.getpid()
+    await linux.sigprocmask(linux.SIG_BLOCK, {Sig.SIGUSR1})
+
+    async def look() -> int:
+        return len(await linux.sigpending())
+
+    await meet(linux, look, lambda: linux.kill(me, Sig.SIGUSR1))
+
+
+async def reset(linux: Any) -> None:
+    """A handler that is for once, and a signal that comes twice."""
+    me = await linux.getpid()
+    r, w = await linux.pipe()
+
+    async def handler(sig: int) -> None:
+        await linux.write(w, b"x")
+
+    async def sends() -> int:
+        for _ in range(2):
+            await linux.kill(pid, Sig.SIGUSR1)
+        return 0
+
+    async def handles() -> int:
+        await linux.sigaction(Sig.SIGUSR1, handler, linux.SA_RESETHAND)
+        await linux.getppid()
+        return 1
+
+    pid = await child(linux, handles)
+    await linux.print(await tried(sends), *await ended(linux, pid))
+
+
+async def autoreaped(linux: Any) -> None:
+    """A child that ends while SIGCHLD is ignored leaves no zombie."""
+
+    async def nothing() -> int:
+        return 1
+
+    async def ignore() -> int:
+        await linux.signal(linux.SIGCHLD, linux.SIG_IGN)
+        return (await linux.waitpid(pid))[1] >> 8
+
+    pid = await child(linux, nothing)
+    await linux.print(await tried(ignore))
+
+
+async def no_stops(linux: Any) -> None:
+    """Whether a parent hears of a child's stop: it decides that before or after."""
+    seen = []
+    await linux.signal(linux.SIGCHLD, seen.append)
+
+    async def stops_itself() -> int:
+        await linux.kill(await linux.getpid(), Sig.SIGSTOP)
+        return 1
+
+    pid = await child(linux, stops_itself)
+    await linux.sigaction(linux.SIGCHLD, seen.append, linux.SA_NOCLDSTOP)
+    await linux.waitpid(pid, linux.WUNTRACED)
+    heard = len(seen)
+    await linux.kill(pid, Sig.SIGKILL)
+    await linux.print(heard, *await ended(linux, pid))
+
+
+async def taken_back(linux: Any) -> None:
+    """SIGCONT takes back a stop that is pending, be it for a handler."""
+    r, w = await linux.pipe()
+
+    async def handler(sig: int) -> None:
+        await linux.write(w, b"x")
+
+    async def handles() -> int:
+        await linux.signal(Sig.SIGTSTP, handler)
+        await linux.write(w, b"x")
+        await linux.getppid()
+        return 1
+
+    pid = await child(linux, handles)
+    await linux.read(r, 1)
+    await linux.kill(pid, Sig.SIGTSTP)
+    await linux.kill(pid, Sig.SIGCONT)
+    statuses = await ended(linux, pid)
+    await linux.close(w)
+    await linux.print(len(await linux.read(r, 1)), *statuses)
+
+
+async def orphan_stops(linux: Any) -> None:
+    """Who is told to stop does so, and goes on when nobody could let him go on; an orphan does not stop."""
+    r, w = await linux.pipe()
+
+    async def leader() -> int:
+        await linux.setpgid(0, 0)
+        await child(linux, stopper)
+        return 0
+
+    async def goes_on(sig: int) -> None:
+        await linux.write(w, b"x")
+
+    async def stopper() -> int:
+        await linux.signal(Sig.SIGHUP, linux.SIG_IGN)
+        await linux.signal(Sig.SIGCONT, goes_on)
+        await linux.kill(await linux.getpid(), Sig.SIGTSTP)
+        return 0
+
+    statuses = await ended(linux, await child(linux, leader))
+    await linux.close(w)
+    await linux.print(len(await linux.read(r, 1)), *statuses)
+
+
+# Process groups.
+
+
+async def waits_for_group(linux: Any) -> None:
+    """wait4(-group) finds nobody before a child is in that group."""
+
+    async def joins() -> int:
+        await linux.setpgid(0, 0)
+        await linux.pause()
+        return 1
+
+    async def wait() -> int:
+        return (await linux.waitpid(-pid, linux.WNOHANG))[0]
+
+    pid = await child(linux, joins)
+    seen = await tried(wait)
+    await linux.kill(pid, Sig.SIGKILL)
+    await linux.print(seen, *await ended(linux, pid))
+
+
+async def joins(linux: Any) -> None:
+    """One cannot join a group in which there is nobody."""
+
+    async def join() -> int:
+        await linux.setpgid(0, a)
+        return 1
+
+    async def opens() -> int:
+        await linux.setpgid(0, 0)
+        await linux.pause()
+        return 1
+
+    a = await child(linux, opens)
+    b = await child(linux, join)
+    statuses = await ended(linux, b)
+    await linux.kill(a, Sig.SIGKILL)
+    await linux.print(*statuses, *await ended(linux, a))
+
+
+async def inherited_group(linux: Any) -> None:
+    """A child is born into the group that its parent is in."""
+
+    async def middle() -> int:
+        async def inner() -> int:
+            return int(await linux.getpgrp() != ours)
+
+        (status,) = await ended(linux, await child(linux, inner))
+        return int(status)
+
+    ours = await linux.getpgrp()
+    pid = await child(linux, middle)
+    await linux.setpgid(pid, pid)
+    await linux.print(*await ended(linux, pid))
+
+
+async def own_group(linux: Any) -> None:
+    async def look() -> int:
+        return int(await linux.getpgrp() != ours)
+
+    ours = await linux.getpgrp()
+    pid = await child(linux, look)
+    await linux.setpgid(pid, pid)
+    await linux.print(*await ended(linux, pid))
+
+
+async def group_of_other(linux: Any) -> None:
+    async def look() -> int:
+        return int(await linux.getpgid(pid) != ours)
+
+    async def leaves() -> int:
+        await linux.setpgid(0, 0)
+        await linux.pause()
+        return 1
+
+    ours = await linux.getpgrp()
+    pid = await child(linux, leaves)
+    seen = await tried(look)
+    await linux.kill(pid, Sig.SIGKILL)
+    await linux.print(seen, *await ended(linux, pid))
+
+
+async def to_own_group(linux: Any) -> None:
+    """A signal to one's own group does not come to who has left it."""
+    await linux.setpgid(0, 0)
+    await linux.signal(Sig.SIGUSR1, linux.SIG_IGN)
+
+    async def leaves() -> int:
+        await linux.signal(Sig.SIGUSR1, linux.SIG_DFL)
+        await linux.setpgid(0, 0)
+        return 1
+
+    pid = await child(linux, leaves)
+    await linux.kill(0, Sig.SIGUSR1)
+    await linux.print(*await ended(linux, pid))
+
+
+async def sessions(linux: Any) -> None:
+    """Who leads a group cannot begin a session."""
+
+    async def begin() -> int:
+        await linux.setsid()
+        return 1
+
+    pid = await child(linux, begin)
+    seen = await tried(lambda: linux.setpgid(pid, pid))
+    await linux.print(seen, *await ended(linux, pid))
+
+
 # Names and files.
 
 
