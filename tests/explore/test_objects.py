@@ -103,7 +103,7 @@ NEEDED = {
     "ipc": "semaphore",
     "lease": "lease",
     "locks": "lock_order",
-    "member": "exec_group",
+    "member": "own_group",
     "memory": "memory",
     "name": "link_moves",
     "pending": "lost_wakeup",
