@@ -103,7 +103,7 @@ NEEDED = {
     "ipc": "semaphore",
     "lease": "lease",
     "locks": "lock_order",
-    "member": "own_group",
+    "member": "group_of_other",
     "memory": "memory",
     "name": "link_moves",
     "pending": "lost_wakeup",
