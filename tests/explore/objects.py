@@ -39,8 +39,30 @@ async def ended(linux: Any, *pids: int) -> list[int]:
             [(await linux.waitpid(pid))[1] for pid in pids]]  # fmt: skip
 
 
+async def stays(linux: Any, part: Part) -> int:
+    """Fork a process that does part, and is there as long as the machine: nobody learns anything from its end."""
+    pid = await linux.fork()
+    if pid:
+        return int(pid)
+    await part()
+    while True:
+        await linux.pause()
+
+
 async def meet(linux: Any, ours: Part, theirs: Part) -> None:
     """Do ours, and theirs in a child, and print how both went."""
+    r, w = await linux.pipe()
+
+    async def part() -> None:
+        await linux.write(w, bytes([await tried(theirs)]))
+
+    await stays(linux, part)
+    seen = await tried(ours)
+    await linux.print(seen, *await linux.read(r, 1))
+
+
+async def meet_at_end(linux: Any, ours: Part, theirs: Part) -> None:
+    """As meet(), where the end of theirs is part of it."""
     pid = await child(linux, theirs)
     seen = await tried(ours)
     await linux.print(seen, *await ended(linux, pid))
@@ -1011,7 +1033,7 @@ async def undo(linux: Any) -> None:
         await linux.syscall("semop", sem, struct.pack("<HhH", 0, 1, 0), 1)
         return int(before)
 
-    await meet(linux, take, take_and_end)
+    await meet_at_end(linux, take, take_and_end)
 
 
 async def attached(linux: Any) -> None:
@@ -1028,7 +1050,7 @@ async def attached(linux: Any) -> None:
         lpid, attaches = struct.unpack_from("<iQ", tells, 84)
         return (lpid > 0) * 10 + int(attaches)
 
-    await meet(linux, look, attach_and_end)
+    await meet_at_end(linux, look, attach_and_end)
 
 
 async def shared(linux: Any) -> None:
