@@ -257,8 +257,6 @@ def _execve(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
     for sig in handled(task):
         fp.touch(("sigactions", task.tgid, sig), WRITES)
     fp.touch(("member", task.tgid), WRITES)  # nobody else may move it from now on
-    if task.exit_signal != SIGCHLD:
-        fp.touch(("task", task.tgid), WRITES)  # from now on it is
     files = task.files
     if files is not None:
         for fd, file in enumerate(files.fd):
@@ -292,7 +290,6 @@ def _kill(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
     elif nr:
         fp.touch(fp.group(task, -nr), READS)
     else:
-        fp.touch(("member", task.tgid), READS)
         fp.touch(("groups", pid_nr(task_pgrp(task))), READS)
 
 

@@ -27,7 +27,6 @@ from procession.include.linux.signal import (
     SIG_KERNEL_STOP_MASK,
     SIGCHLD,
     SIGCONT,
-    SIGRTMIN,
 )
 from procession.kernel.pid import pid_nr, task_pgrp
 
@@ -339,7 +338,7 @@ class Footprints:
         blocked = (t.blocked | t.real_blocked) & bit
         if not blocked and (ka.handler == SIG_IGN or (ka.handler == SIG_DFL and bit & SIG_KERNEL_IGNORE_MASK)):
             return
-        alike = sig < SIGRTMIN and ka.handler != SIG_DFL and not ka.flags & SA_SIGINFO
+        alike = ka.handler != SIG_DFL and not ka.flags & SA_SIGINFO
         which = sig if ka.handler > SIG_IGN else 0
         self.touch(("pending", t.tgid, which), ADDS if alike and not blocked else WRITES)
 
@@ -348,11 +347,8 @@ class Footprints:
         assert t.sighand is not None
         ka = t.sighand.action[sig - 1]
         if ka.handler > SIG_IGN:
-            self.touch(("pending", t.tgid, sig), WRITES)
-            self.signals(t, ka.mask)  # whose handlers would have come first
-            return
-        self.touch(("pending", t.tgid, 0), WRITES)
-        if 1 << (sig - 1) & SIG_KERNEL_STOP_MASK:
+            self.signals(t, ka.mask | 1 << (sig - 1))  # the others' handlers would have come first
+        elif 1 << (sig - 1) & SIG_KERNEL_STOP_MASK:
             self.touch(("stops",), WRITES)  # a group that is an orphan's does not stop
 
     def signals(self, task: Task, which: int, how: int = READS) -> None:
