@@ -13,6 +13,7 @@ from functools import lru_cache
 from importlib import import_module
 from itertools import islice
 import multiprocessing
+from multiprocessing.context import BaseContext
 from operator import attrgetter
 import os
 from pathlib import Path
@@ -20,6 +21,7 @@ import pickle
 import re
 import signal
 import sys
+import threading
 import time
 from typing import Any, Final, NamedTuple
 
@@ -161,10 +163,7 @@ class Crew:
 
     def _there(self) -> Executor:
         if self.executor is None:
-            # Not forked from here, where there are threads, but from a process that has imported all this once.
-            context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload(sorted(name for name in sys.modules if _NEEDED.match(name)))
-            self.executor = ProcessPoolExecutor(self.width, context, _begin, (dict(os.environ),))
+            self.executor = ProcessPoolExecutor(self.width, _context(), _begin, (dict(os.environ),))
         return self.executor
 
     def _renew(self, broken: Executor) -> None:
@@ -180,6 +179,18 @@ class Crew:
         if self.own and self.executor is not None:
             self.executor.shutdown(wait=True, cancel_futures=True)
             self.executor = None
+
+
+def _context() -> BaseContext:
+    """Return how workers are made: they are forked from here, which costs nothing.
+
+    Where there are threads, whose locks they might want, it is from a process that imports all this once.
+    """
+    if threading.active_count() == 1:
+        return multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(sorted(name for name in sys.modules if _NEEDED.match(name)))
+    return context
 
 
 def _begin(environ: dict[str, str]) -> None:
@@ -231,12 +242,25 @@ def work(data: bytes, jobs: Sequence[Job]) -> Seen:
     looker = _unpacked(data)
     began = time.monotonic()
     sights: list[Sight] = []
+    known: dict[Any, Any] = {}
     with collecting_at_once():
         for _, sight, _ in Branches(looker).each(iter(jobs), len(jobs)):
-            sights.append(sight)
+            sights.append(_once(sight, known))
             if time.monotonic() - began > SLICE:
                 break
     return Seen(sights, time.monotonic() - began)
+
+
+def _once(sight: Sight, known: dict[Any, Any]) -> Sight:
+    """Return a sight with what others of the batch have as well put in the place of what is like it: that is sent once."""
+    once = known.setdefault
+    return sight._replace(
+        outcome=once(sight.outcome, sight.outcome),
+        record=tuple(once(choice, choice) for choice in sight.record),
+        touches={nr: once((nr, *things.items()), things) for nr, things in sight.touches.items()},
+        nodes=tuple(once(node, node) for node in sight.nodes),
+        objects=tuple(once(things, things) for things in sight.objects),
+    )
 
 
 class _Named:
