@@ -541,8 +541,7 @@ async def pending(linux: Any) -> None:
 
 async def reset(linux: Any) -> None:
     """A handler that is for once, and a signal that comes twice."""
-    me = await linux.getpid()
-    r, w = await linux.pipe()
+    _, w = await linux.pipe()
 
     async def handler(sig: int) -> None:
         await linux.write(w, b"x")

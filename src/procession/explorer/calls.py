@@ -33,7 +33,7 @@ from procession.include.linux.fcntl import (
 )
 from procession.include.linux.fdtable import FD_MASK, FD_SHIFT
 from procession.include.linux.prctl import PR_SET_PDEATHSIG
-from procession.include.linux.signal import SIG_IGN, SIGCHLD
+from procession.include.linux.signal import SIG_IGN
 from procession.include.linux.socket import AF_UNIX
 from procession.include.linux.wait import P_PGID, P_PID
 from procession.kernel.pid import find_task_by_vpid, pid_nr, task_pgrp, task_tgid_vnr

@@ -106,7 +106,7 @@ class Footprints:
     # Steps.
 
     def expected(self, step: Step, task: Task | None) -> None:
-        """Note what a step is going to touch, as far as its call tells; nothing is known of the current one but that."""
+        """Note what a step is going to touch, as far as its call tells; the current one stays what it is."""
         now, current, serial = self.step, self.task, self.serial
         self.begin(step, task)
         self.step, self.task, self.serial = now, current, serial
@@ -354,7 +354,7 @@ class Footprints:
     def signals(self, task: Task, which: int, how: int = READS) -> None:
         """Note that it matters to this step whether one of some signals is pending.
 
-        Each that has a handler is an object of its own, and all others, which would end the process or stop it, are one.
+        Each that has a handler is an object of its own; all others, which would end or stop the process, are one.
         """
         for sig in handled(task):
             if which >> (sig - 1) & 1:

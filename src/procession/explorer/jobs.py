@@ -252,7 +252,7 @@ def work(data: bytes, jobs: Sequence[Job]) -> Seen:
 
 
 def _once(sight: Sight, known: dict[Any, Any]) -> Sight:
-    """Return a sight with what others of the batch have as well put in the place of what is like it: that is sent once."""
+    """Return a sight in which what is like something of others of its batch is the same object: that is sent once."""
     once = known.setdefault
     return sight._replace(
         outcome=once(sight.outcome, sight.outcome),
