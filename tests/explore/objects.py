@@ -372,7 +372,7 @@ async def _first_of_two(linux: Any, flags: int) -> None:
     pids = [0, *[await stays(linux, lambda: linux.kill(me, Sig.SIGUSR1)) for _ in range(2)]]
     await stays(linux, later)
     await linux.read(r, 1)
-    await linux.print("?ab"[pids.index(seen[0])])
+    await linux.print(*("?ab"[pids.index(pid)] for pid in seen))
 
 
 async def waited_who(linux: Any) -> None:

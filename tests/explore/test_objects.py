@@ -94,7 +94,7 @@ OUTCOMES = {
     "waited_who": {"a", "b"},
     "waits_for_group": {"0 -9", "210 -9"},
     "waits_for_own_group": {"0", "210"},
-    "who_sent": {"a", "b"},
+    "who_sent": {"a", "a b", "b", "b a"},
     "working_directory": {"2 0", "7 0"},
 }
 # A hundred schedules and more, most of which only repeat others.
