@@ -48,14 +48,6 @@ def test_two_jobs_report_what_one_does_of_all_orders(monkeypatch):
         assert part == told(explore(models.two_writers, schedules=11, **options))
 
 
-def test_workers_are_forked_from_here_where_there_are_no_threads(monkeypatch):
-    monkeypatch.setattr(jobs.threading, "active_count", lambda: 1)
-    assert jobs._context().get_start_method() == "fork"
-    assert told(explore(models.two_writers, jobs=2)) == told(explore(models.two_writers))
-    monkeypatch.setattr(jobs.threading, "active_count", lambda: 2)
-    assert jobs._context().get_start_method() == "forkserver"
-
-
 def test_what_schedules_have_in_common_is_sent_once():
     data = jobs.packed(Looker(Subject(models.two_writers)))
     one, many = (len(pickle.dumps(jobs.work(data, [Job(deeper=True)] * count).sights)) for count in (1, 5))

@@ -13,7 +13,6 @@ from functools import lru_cache
 from importlib import import_module
 from itertools import islice
 import multiprocessing
-from multiprocessing.context import BaseContext
 from operator import attrgetter
 import os
 from pathlib import Path
@@ -21,7 +20,6 @@ import pickle
 import re
 import signal
 import sys
-import threading
 import time
 from typing import Any, Final, NamedTuple
 
@@ -163,7 +161,10 @@ class Crew:
 
     def _there(self) -> Executor:
         if self.executor is None:
-            self.executor = ProcessPoolExecutor(self.width, _context(), _begin, (dict(os.environ),))
+            # Not forked from here, where there are threads, but from a process that has imported all this once.
+            context = multiprocessing.get_context("forkserver")
+            context.set_forkserver_preload(sorted(name for name in sys.modules if _NEEDED.match(name)))
+            self.executor = ProcessPoolExecutor(self.width, context, _begin, (dict(os.environ),))
         return self.executor
 
     def _renew(self, broken: Executor) -> None:
@@ -179,18 +180,6 @@ class Crew:
         if self.own and self.executor is not None:
             self.executor.shutdown(wait=True, cancel_futures=True)
             self.executor = None
-
-
-def _context() -> BaseContext:
-    """Return how workers are made: they are forked from here, which costs nothing.
-
-    Where there are threads, whose locks they might want, it is from a process that imports all this once.
-    """
-    if threading.active_count() == 1:
-        return multiprocessing.get_context("fork")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(sorted(name for name in sys.modules if _NEEDED.match(name)))
-    return context
 
 
 def _begin(environ: dict[str, str]) -> None:
