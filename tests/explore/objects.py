@@ -28,9 +28,10 @@ async def child(linux: Any, part: Part) -> int:
 async def tried(part: Part) -> int:
     """Return what part does, or its error."""
     try:
-        return int(await part() or 0)
+        result = await part()
     except OSError as error:
         return 200 + (error.errno or 0) % 50
+    return result if isinstance(result, int) else 0
 
 
 async def ended(linux: Any, *pids: int) -> list[int]:
@@ -39,8 +40,35 @@ async def ended(linux: Any, *pids: int) -> list[int]:
             [(await linux.waitpid(pid))[1] for pid in pids]]  # fmt: skip
 
 
+async def stays(linux: Any, part: Part) -> int:
+    """Fork a process that does part, and is there as long as the machine: nobody learns anything from its end."""
+    pid = await linux.fork()
+    if pid:
+        return int(pid)
+    await tried(part)
+    while True:
+        await tried(linux.pause)
+
+
+async def all_sleep(linux: Any) -> None:
+    """Wait until all others do: no time passes before."""
+    await linux.nanosleep(1_000_000)
+
+
 async def meet(linux: Any, ours: Part, theirs: Part) -> None:
     """Do ours, and theirs in a child, and print how both went."""
+    r, w = await linux.pipe()
+
+    async def part() -> None:
+        await linux.write(w, bytes([await tried(theirs)]))
+
+    await stays(linux, part)
+    seen = await tried(ours)
+    await linux.print(seen, *await linux.read(r, 1))
+
+
+async def meet_at_end(linux: Any, ours: Part, theirs: Part) -> None:
+    """As meet(), where the end of theirs is part of it."""
     pid = await child(linux, theirs)
     seen = await tried(ours)
     await linux.print(seen, *await ended(linux, pid))
@@ -243,9 +271,33 @@ async def exec_group(linux: Any) -> None:
         await linux.setpgid(pid, pid)
         return 1
 
-    pid = await child(linux, lambda: linux.execve("/bin/nothing", ["nothing"]))
-    seen = await tried(move)
-    await linux.print(seen, *await ended(linux, pid))
+    pid = await stays(linux, lambda: linux.execve("/bin/pauses", ["pauses"]))
+    await linux.print(await tried(move))
+
+
+async def pauses(linux: Any) -> None:
+    """Be /bin/pauses."""
+    await linux.pause()
+
+
+async def exec_handlers(linux: Any) -> None:
+    """A program that is executed has not got the handlers of the one before."""
+    r, w = await linux.pipe(linux.O_CLOEXEC)
+
+    async def handler(sig: int) -> None:
+        await linux.write(w, b"h")
+
+    async def executes() -> None:
+        await linux.signal(Sig.SIGURG, handler)
+        await linux.write(w, b"x")
+        await linux.execve("/bin/pauses", ["pauses"])
+
+    pid = await stays(linux, executes)
+    await linux.close(w)
+    await linux.read(r, 1)
+    await linux.getppid()
+    await linux.kill(pid, Sig.SIGURG)
+    await linux.print((await linux.read(r, 1)).decode())
 
 
 async def stops(linux: Any) -> None:
@@ -296,16 +348,67 @@ async def sigactions(linux: Any) -> None:
 
 async def who_sent(linux: Any) -> None:
     """Of two signals that are one by the time they are handled the first one tells who has sent it."""
+    await _first_of_two(linux, linux.SA_SIGINFO | linux.SA_RESTART)
+
+
+async def nobody_asks(linux: Any) -> None:
+    """As before, and the handler does not ask: then nobody knows."""
+    await _first_of_two(linux, linux.SA_RESTART)
+
+
+async def _first_of_two(linux: Any, flags: int) -> None:
     me = await linux.getpid()
     seen = []
+    r, w = await linux.pipe()
 
-    async def handler(sig: int, info: Any) -> None:
-        seen.append(info.si_pid)
+    async def handler(sig: int, info: Any = None) -> None:
+        seen.append(0 if info is None else info.si_pid)
 
-    await linux.sigaction(Sig.SIGUSR1, handler, linux.SA_SIGINFO | linux.SA_RESTART)
-    pids = [await child(linux, lambda: linux.kill(me, Sig.SIGUSR1)) for _ in range(2)]
-    await ended(linux, *pids)
-    await linux.print(*("ab"[pids.index(pid)] for pid in seen))
+    async def later() -> None:
+        await all_sleep(linux)
+        await linux.write(w, b"x")
+
+    await linux.sigaction(Sig.SIGUSR1, handler, flags)
+    pids = [0, *[await stays(linux, lambda: linux.kill(me, Sig.SIGUSR1)) for _ in range(2)]]
+    await stays(linux, later)
+    await linux.read(r, 1)
+    await linux.print(*("?ab"[pids.index(pid)] for pid in seen))
+
+
+async def waited_who(linux: Any) -> None:
+    """As before, where sigtimedwait() tells."""
+    await linux.signal(Sig.SIGUSR1, [].append)
+    await _waits_for_two(linux, Sig.SIGUSR1, early=False)
+
+
+async def waited_ignored(linux: Any) -> None:
+    """As before, with a signal that is ignored where nobody waits for it."""
+    await _waits_for_two(linux, Sig.SIGURG, early=True)
+
+
+async def _waits_for_two(linux: Any, sig: Sig, *, early: bool) -> None:
+    me = await linux.getpid()
+    r, w = await linux.pipe()
+
+    async def sends() -> None:
+        await linux.kill(me, sig)
+        await linux.write(w, b"x")
+
+    await linux.sigprocmask(linux.SIG_BLOCK, {sig})
+    pids = [await stays(linux, sends), await stays(linux, sends)]
+    got = 2 if early else 0
+    while got < 2:
+        got += len(await linux.read(r, 2))
+    await linux.print("ab"[pids.index((await linux.sigwaitinfo({sig})).si_pid)])
+
+
+async def killed_by(linux: Any) -> None:
+    """The first of two signals that would end a process is the one that has ended it."""
+    victim = await stays(linux, linux.getppid)
+    await all_sleep(linux)
+    await stays(linux, lambda: linux.kill(victim, Sig.SIGTERM))
+    await stays(linux, lambda: linux.kill(victim, Sig.SIGUSR1))
+    await linux.print(*await ended(linux, victim))
 
 
 async def deathsig(linux: Any) -> None:
@@ -325,6 +428,418 @@ async def deathsig(linux: Any) -> None:
     statuses = await ended(linux, pid)
     await linux.close(w)
     await linux.print(len(await linux.read(r, 1)), *statuses)
+
+
+# Signals.
+
+
+async def between(linux: Any) -> None:
+    """One of two signals is blocked, the other one comes before a call, behind it, or later."""
+    me = await linux.getpid()
+    seen = []
+    r, w = await linux.pipe(linux.O_NONBLOCK)
+    await linux.signal(Sig.SIGUSR1, seen.append)
+    await linux.signal(Sig.SIGUSR2, seen.append)
+    await linux.sigprocmask(linux.SIG_BLOCK, {Sig.SIGUSR1})
+
+    async def sends() -> int:
+        await linux.write(w, b"x")
+        await linux.kill(me, Sig.SIGUSR2)
+        return 0
+
+    pid = await child(linux, sends)
+    try:
+        got = len(await linux.read(r, 1))
+    except BlockingIOError:
+        got = 0
+    before = len(seen)
+    await ended(linux, pid)
+    await linux.print(got, before)
+
+
+async def blocks(linux: Any) -> None:
+    """What is sent when it is blocked comes later than what is sent before."""
+    me = await linux.getpid()
+    seen = []
+    await linux.signal(Sig.SIGUSR1, seen.append)
+
+    async def block() -> int:
+        await linux.sigprocmask(linux.SIG_BLOCK, {Sig.SIGUSR1})
+        return len(seen)
+
+    await meet(linux, block, lambda: linux.kill(me, Sig.SIGUSR1))
+
+
+async def handler_blocks(linux: Any) -> None:
+    """Of two that are pending the lower one is handled first; another order is that it comes while it is blocked."""
+    me = await linux.getpid()
+    seen: list[int] = []
+    both = {Sig.SIGUSR1, Sig.SIGUSR2}
+
+    async def handler(sig: int) -> None:
+        seen.append(sig)
+        await linux.getppid()
+
+    for sig in both:
+        await linux.sigaction(sig, handler, linux.SA_RESTART, both)
+    await linux.sigprocmask(linux.SIG_BLOCK, both)
+    r, w = await linux.pipe()
+
+    async def sends() -> None:
+        await linux.kill(me, Sig.SIGUSR1)
+        await linux.write(w, b"x")
+
+    await stays(linux, sends)
+    await linux.kill(me, Sig.SIGUSR2)
+    await linux.sigprocmask(linux.SIG_UNBLOCK, both)
+    await linux.read(r, 1)
+    await linux.print(*seen)
+
+
+async def suspended(linux: Any) -> None:
+    """sigsuspend() ends with one signal, and takes another one that is there."""
+    me = await linux.getpid()
+    seen: list[int] = []
+    both = {Sig.SIGUSR1, Sig.SIGUSR2}
+    for sig in both:
+        await linux.signal(sig, seen.append)
+    await linux.sigprocmask(linux.SIG_BLOCK, both)
+    await linux.kill(me, Sig.SIGUSR1)
+
+    async def suspend() -> int:
+        try:
+            await linux.sigsuspend()
+        except InterruptedError:
+            pass
+        return len(seen)
+
+    await meet(linux, suspend, lambda: linux.kill(me, Sig.SIGUSR2))
+
+
+async def waited_for(linux: Any) -> None:
+    """A signal that is waited for with sigtimedwait() is there or not."""
+    me = await linux.getpid()
+    await linux.sigprocmask(linux.SIG_BLOCK, {Sig.SIGUSR1})
+
+    async def wait() -> int:
+        await linux.sigwaitinfo({Sig.SIGUSR1}, 0)
+        return 1
+
+    await meet(linux, wait, lambda: linux.kill(me, Sig.SIGUSR1))
+
+
+async def pending(linux: Any) -> None:
+    """A signal that is blocked is not ignored."""
+    me = await linux.getpid()
+    await linux.sigprocmask(linux.SIG_BLOCK, {Sig.SIGURG})
+
+    async def look() -> int:
+        return len(await linux.sigpending())
+
+    await meet(linux, look, lambda: linux.kill(me, Sig.SIGURG))
+
+
+async def reset(linux: Any) -> None:
+    """A handler that is for once, and a signal that comes twice."""
+    _, w = await linux.pipe()
+
+    async def handler(sig: int) -> None:
+        await linux.write(w, b"x")
+
+    async def sends() -> int:
+        for _ in range(2):
+            await linux.kill(pid, Sig.SIGUSR1)
+        return 0
+
+    async def handles() -> int:
+        await linux.sigaction(Sig.SIGUSR1, handler, linux.SA_RESETHAND)
+        await linux.getppid()
+        return 1
+
+    pid = await child(linux, handles)
+    await linux.print(await tried(sends), *await ended(linux, pid))
+
+
+async def autoreaped(linux: Any) -> None:
+    """A child that ends while SIGCHLD is ignored leaves no zombie."""
+
+    async def nothing() -> int:
+        return 1
+
+    async def ignore() -> int:
+        await linux.signal(linux.SIGCHLD, linux.SIG_IGN)
+        return (await linux.waitpid(pid))[1] >> 8
+
+    pid = await child(linux, nothing)
+    await linux.print(await tried(ignore))
+
+
+async def no_stops(linux: Any) -> None:
+    """Whether a parent hears of a child's stop: it decides that before or after."""
+    seen = []
+    await linux.signal(linux.SIGCHLD, seen.append)
+
+    async def stops_itself() -> int:
+        await linux.kill(await linux.getpid(), Sig.SIGSTOP)
+        return 1
+
+    pid = await child(linux, stops_itself)
+    await linux.sigaction(linux.SIGCHLD, seen.append, linux.SA_NOCLDSTOP)
+    await linux.waitpid(pid, linux.WUNTRACED)
+    heard = len(seen)
+    await linux.kill(pid, Sig.SIGKILL)
+    await linux.print(heard, *await ended(linux, pid))
+
+
+async def taken_back(linux: Any) -> None:
+    """SIGCONT takes back a stop that is pending, be it for a handler."""
+    r, w = await linux.pipe(linux.O_NONBLOCK)
+
+    async def handler(sig: int) -> None:
+        await linux.write(w, b"x")
+
+    pid = await stays(linux, lambda: linux.signal(Sig.SIGTSTP, handler))
+    await all_sleep(linux)
+    await linux.kill(pid, Sig.SIGTSTP)
+    await linux.kill(pid, Sig.SIGCONT)
+    await all_sleep(linux)
+    await linux.print(await tried(lambda: _size(linux, r)))
+
+
+async def _size(linux: Any, fd: int) -> int:
+    return len(await linux.read(fd, 9))
+
+
+async def continued(linux: Any) -> None:
+    """Whether a parent finds that its child goes on: somebody else has let it, or has not yet."""
+
+    async def stops_itself() -> None:
+        await linux.kill(await linux.getpid(), Sig.SIGSTOP)
+
+    pid = await stays(linux, stops_itself)
+    await linux.waitpid(pid, linux.WUNTRACED)
+
+    async def look() -> int:
+        return int((await linux.waitpid(pid, linux.WCONTINUED | linux.WNOHANG))[0] > 0)
+
+    await meet(linux, look, lambda: linux.kill(pid, Sig.SIGCONT))
+
+
+async def stopped_yet(linux: Any) -> None:
+    """A process that was told to stop has not stopped yet."""
+    pid = await stays(linux, linux.getppid)
+    await all_sleep(linux)
+    await linux.kill(pid, Sig.SIGSTOP)
+    seen = (await linux.waitpid(pid, linux.WUNTRACED | linux.WNOHANG))[0]
+    await linux.print(int(seen > 0))
+
+
+async def orphan_stops(linux: Any) -> None:
+    """Who is told to stop does so, and goes on when nobody could let him go on; an orphan does not stop."""
+    r, w = await linux.pipe(linux.O_NONBLOCK)
+    gate_r, gate_w = await linux.pipe()
+
+    async def leader() -> int:
+        await linux.setpgid(0, 0)
+        pid = await stays(linux, stopper)
+        await linux.write(w, bytes([pid]))
+        return len(await linux.read(gate_r, 1))
+
+    async def goes_on(sig: int) -> None:
+        await linux.write(w, b"c")
+
+    async def stopper() -> None:
+        await linux.signal(Sig.SIGCONT, goes_on)
+        await linux.signal(Sig.SIGHUP, linux.SIG_IGN)
+
+    await child(linux, leader)
+    await all_sleep(linux)
+    (stops,) = await linux.read(r, 1)
+    await linux.write(gate_w, b"x")
+    await linux.kill(stops, Sig.SIGTSTP)
+    await all_sleep(linux)
+    await linux.print(await tried(lambda: _size(linux, r)))
+
+
+# Process groups.
+
+
+async def waits_for_group(linux: Any) -> None:
+    """wait4(-group) finds nobody before a child is in that group."""
+
+    async def joins() -> int:
+        await linux.setpgid(0, 0)
+        await linux.pause()
+        return 1
+
+    async def wait() -> int:
+        return (await linux.waitpid(-pid, linux.WNOHANG))[0]
+
+    pid = await child(linux, joins)
+    seen = await tried(wait)
+    await linux.kill(pid, Sig.SIGKILL)
+    await linux.print(seen, *await ended(linux, pid))
+
+
+async def joins(linux: Any) -> None:
+    """One cannot join a group in which there is nobody."""
+
+    async def join() -> int:
+        await linux.setpgid(0, a)
+        return 1
+
+    async def opens() -> int:
+        await linux.setpgid(0, 0)
+        await linux.pause()
+        return 1
+
+    a = await child(linux, opens)
+    b = await child(linux, join)
+    statuses = await ended(linux, b)
+    await linux.kill(a, Sig.SIGKILL)
+    await linux.print(*statuses, *await ended(linux, a))
+
+
+async def inherited_group(linux: Any) -> None:
+    """A child is born into the group that its parent is in."""
+    r, w = await linux.pipe()
+
+    async def inner() -> None:
+        await linux.write(w, bytes([await linux.getpgrp() != ours]))
+
+    ours = await linux.getpgrp()
+    pid = await stays(linux, lambda: stays(linux, inner))
+    await linux.setpgid(pid, pid)
+    await linux.print(*await linux.read(r, 1))
+
+
+async def waits_for_own_group(linux: Any) -> None:
+    """wait4(0) finds children in one's own group, as long as one is in it."""
+    r, w = await linux.pipe()
+
+    async def nothing() -> None:
+        pass
+
+    async def look() -> int:
+        return (await linux.waitpid(0, linux.WNOHANG))[0]
+
+    async def middle() -> None:
+        await stays(linux, nothing)
+        await linux.write(w, b"x")
+        await linux.read(gate_r, 1)
+        await linux.write(w, bytes([await tried(look)]))
+
+    gate_r, gate_w = await linux.pipe()
+    pid = await stays(linux, middle)
+    await linux.read(r, 1)
+    await linux.write(gate_w, b"x")
+    await linux.setpgid(pid, pid)
+    await linux.print(*await linux.read(r, 1))
+
+
+async def to_all(linux: Any) -> None:
+    """Who is born behind a signal to everybody has not got it."""
+    await linux.sigprocmask(linux.SIG_BLOCK, {Sig.SIGUSR1})
+    r, w = await linux.pipe()
+
+    async def newborn() -> None:
+        await linux.read(gate_r, 1)
+        await linux.write(w, bytes([len(await linux.sigpending())]))
+
+    gate_r, gate_w = await linux.pipe()
+    await stays(linux, lambda: stays(linux, newborn))
+    await linux.kill(-1, Sig.SIGUSR1)
+    await linux.write(gate_w, b"x")
+    await linux.print(*await linux.read(r, 1))
+
+
+async def reaped_group(linux: Any) -> None:
+    """A group is there as long as a zombie is in it."""
+
+    async def leads() -> int:
+        await linux.setpgid(0, 0)
+        return 0
+
+    async def alive() -> int:
+        await linux.kill(-pid, 0)
+        return 1
+
+    pid = await child(linux, leads)
+    await linux.waitid(linux.P_PID, pid, linux.WEXITED | linux.WNOWAIT)
+
+    async def reap() -> int:
+        return (await linux.waitpid(pid))[1]
+
+    await meet(linux, reap, alive)
+
+
+async def moved_or_gone(linux: Any) -> None:
+    """Who leaves no zombie cannot be moved any more, nor asked for its group."""
+
+    async def nothing() -> int:
+        return 0
+
+    async def ask() -> int:
+        return int(await linux.getpgid(pid) > 0)
+
+    await linux.signal(linux.SIGCHLD, linux.SIG_IGN)
+    pid = await child(linux, nothing)
+    asked = await tried(ask)
+    pid = await child(linux, nothing)
+    await linux.print(asked, await tried(lambda: linux.setpgid(pid, pid)))
+
+
+async def own_group(linux: Any) -> None:
+    async def look() -> int:
+        return int(await linux.getpgrp() != ours)
+
+    ours = await linux.getpgrp()
+    pid = await child(linux, look)
+    await linux.setpgid(pid, pid)
+    await linux.print(*await ended(linux, pid))
+
+
+async def group_of_other(linux: Any) -> None:
+    async def look() -> int:
+        return int(await linux.getpgid(pid) != ours)
+
+    async def leaves() -> int:
+        await linux.setpgid(0, 0)
+        await linux.pause()
+        return 1
+
+    ours = await linux.getpgrp()
+    pid = await child(linux, leaves)
+    seen = await tried(look)
+    await linux.kill(pid, Sig.SIGKILL)
+    await linux.print(seen, *await ended(linux, pid))
+
+
+async def to_own_group(linux: Any) -> None:
+    """A signal to one's own group does not come to who has left it."""
+    await linux.setpgid(0, 0)
+    await linux.signal(Sig.SIGUSR1, linux.SIG_IGN)
+
+    async def leaves() -> int:
+        await linux.signal(Sig.SIGUSR1, linux.SIG_DFL)
+        await linux.setpgid(0, 0)
+        return 1
+
+    pid = await child(linux, leaves)
+    await linux.kill(0, Sig.SIGUSR1)
+    await linux.print(*await ended(linux, pid))
+
+
+async def sessions(linux: Any) -> None:
+    """Who leads a group cannot begin a session."""
+
+    async def begin() -> int:
+        await linux.setsid()
+        return 1
+
+    pid = await child(linux, begin)
+    seen = await tried(lambda: linux.setpgid(pid, pid))
+    await linux.print(seen, *await ended(linux, pid))
 
 
 # Names and files.
@@ -703,7 +1218,7 @@ async def undo(linux: Any) -> None:
         await linux.syscall("semop", sem, struct.pack("<HhH", 0, 1, 0), 1)
         return int(before)
 
-    await meet(linux, take, take_and_end)
+    await meet_at_end(linux, take, take_and_end)
 
 
 async def attached(linux: Any) -> None:
@@ -720,7 +1235,7 @@ async def attached(linux: Any) -> None:
         lpid, attaches = struct.unpack_from("<iQ", tells, 84)
         return (lpid > 0) * 10 + int(attaches)
 
-    await meet(linux, look, attach_and_end)
+    await meet_at_end(linux, look, attach_and_end)
 
 
 async def shared(linux: Any) -> None:

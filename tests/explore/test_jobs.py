@@ -6,6 +6,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import json
 import multiprocessing
 import os
+import pickle
 import subprocess
 import sys
 
@@ -13,8 +14,9 @@ import pytest
 from tests.explore import models
 
 from procession import explore
-from procession.explorer import jobs, prepared
+from procession.explorer import Subject, jobs, prepared
 from procession.explorer.frontier import written
+from procession.explorer.sight import Job, Looker
 
 EXPLORE = [sys.executable, "-m", "procession", "explore"]
 
@@ -44,6 +46,12 @@ def test_two_jobs_report_what_one_does_of_all_orders(monkeypatch):
         assert told(explore(models.two_writers, executor=pool, jobs=3, **options)) == alone
         part = told(explore(models.two_writers, executor=pool, schedules=11, **options))
         assert part == told(explore(models.two_writers, schedules=11, **options))
+
+
+def test_what_schedules_have_in_common_is_sent_once():
+    data = jobs.packed(Looker(Subject(models.two_writers)))
+    one, many = (len(pickle.dumps(jobs.work(data, [Job(deeper=True)] * count).sights)) for count in (1, 5))
+    assert many < 2 * one
 
 
 def test_samples_and_levels_in_batches(monkeypatch):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from procession.drivers.tty.tty_io import TtyFile
 from procession.explorer.paths import bytes_at
-from procession.explorer.steps import READS, WRITES, Object
+from procession.explorer.steps import ADDS, READS, WRITES, Object
 from procession.include.asm.ioctls import TCGETS, TIOCGPGRP, TIOCGWINSZ
 from procession.include.linux.fcntl import (
     AT_FDCWD,
@@ -33,15 +33,17 @@ from procession.include.linux.fcntl import (
 )
 from procession.include.linux.fdtable import FD_MASK, FD_SHIFT
 from procession.include.linux.prctl import PR_SET_PDEATHSIG
+from procession.include.linux.signal import SIG_IGN
 from procession.include.linux.socket import AF_UNIX
-from procession.include.linux.wait import P_PID
+from procession.include.linux.wait import P_PGID, P_PID
+from procession.kernel.pid import find_task_by_vpid, pid_nr, task_pgrp, task_tgid_vnr
 
 if TYPE_CHECKING:
     from procession.explorer.footprints import Footprints
     from procession.include.linux.fs import File, Inode
     from procession.include.linux.sched import Task
 
-__all__ = ("CALLS", "MAPS", "file_of", "inode_object")
+__all__ = ("ALL", "ALL_SIGNALS", "CALLS", "MAPS", "file_of", "handled", "inode_object")
 
 Call = Callable[["Footprints", "Task", tuple[Any, ...]], None]
 
@@ -49,6 +51,18 @@ Call = Callable[["Footprints", "Task", tuple[Any, ...]], None]
 def inode_object(inode: Inode) -> Object:
     """Return the object that is an inode's contents."""
     return ("inode", inode.i_sb.s_dev, inode.i_ino)
+
+
+ALL_SIGNALS: Final = -1  # as a mask
+ALL: Final = 0  # in the place of a process group: any of them
+
+
+def handled(task: Task) -> list[int]:
+    """Return the signals that a process has handlers for."""
+    sighand = task.sighand
+    if sighand is None:
+        return []
+    return [sig for sig, ka in enumerate(sighand.action, 1) if ka.handler > SIG_IGN]
 
 
 def file_of(task: Task, fd: int) -> File | None:
@@ -111,12 +125,12 @@ def _all_fds(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
         for file in files.fd:
             if file is not None:
                 fp.file(file, READS)
-    fp.touch(("blocked", task.tgid), WRITES)  # ppoll and pselect change the mask for a while
+    fp.signals(task, ALL_SIGNALS)  # ppoll and pselect change the mask for a while
 
 
 def _socket(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
     fp.touch(("sockets",), WRITES)
-    fp.touch(("groups",), READS)
+    fp.touch(("groups", ALL), READS)
 
 
 def _named_socket(pointer: int, size: int) -> Call:
@@ -240,8 +254,9 @@ def _execve(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
         fp.touch(inode_object(inode), READS)
         fp.touch(("text", *inode_object(inode)[1:]), READS)
     fp.unmaps(task)
-    fp.touch(("sigactions", task.tgid), WRITES)
-    fp.touch(("task", task.tgid), WRITES)
+    for sig in handled(task):
+        fp.touch(("sigactions", task.tgid, sig), WRITES)
+    fp.touch(("member", task.tgid), WRITES)  # nobody else may move it from now on
     files = task.files
     if files is not None:
         for fd, file in enumerate(files.fd):
@@ -253,31 +268,37 @@ def _wait4(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
     if args[0] > 0:
         fp.touch(fp.process(task, args[0]), READS)
         return
-    fp.looks_at_children(task)
+    fp.looks_at_children(task, groups=args[0] != -1)
     if not args[0]:
-        fp.touch(("task", task.tgid), READS)  # its own group
+        fp.touch(("member", task.tgid), READS)
 
 
 def _waitid(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
     if args[0] == P_PID:
         fp.touch(fp.process(task, args[1]), READS)
         return
-    fp.looks_at_children(task)
+    fp.looks_at_children(task, groups=args[0] == P_PGID)
 
 
 def _kill(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    if args[0] > 0:
-        fp.touch(fp.process(task, args[0]), READS)
+    # An event tells of each that is sent the signal.
+    nr = args[0]
+    if nr > 0:
+        fp.touch(fp.process(task, nr), READS)
+    elif nr == -1:
+        fp.touch(("groups", ALL), READS)
+    elif nr:
+        fp.touch(fp.group(task, -nr), READS)
     else:
-        fp.touch(("groups",), READS)  # who is there; an event tells of each that is sent the signal
+        fp.touch(("groups", pid_nr(task_pgrp(task))), READS)
 
 
-def _mask(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.touch(("blocked", task.tgid), WRITES)
+def _signals(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
+    fp.signals(task, ALL_SIGNALS)
 
 
 def _sigaction(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.touch(("sigactions", task.tgid), WRITES if args[1] else READS)
+    fp.touch(("sigactions", task.tgid, args[0]), WRITES if args[1] else READS)
 
 
 def _reads_self(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
@@ -286,6 +307,12 @@ def _reads_self(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
 
 def _reads_task(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
     fp.touch(fp.process(task, args[0]) if args[0] else ("task", task.tgid), READS)
+
+
+def _group_of(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
+    thing = fp.process(task, args[0]) if args and args[0] else ("task", task.tgid)
+    fp.touch(thing, READS)
+    fp.touch(("member", thing[1]), READS)
 
 
 def _setrlimit(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
@@ -302,12 +329,21 @@ def _prlimit(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
 
 
 def _setpgid(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    fp.touch(fp.process(task, args[0]) if args[0] else ("task", task.tgid), WRITES)
-    fp.touch(("groups",), WRITES)
+    thing = fp.process(task, args[0]) if args[0] else ("task", task.tgid)
+    fp.touch(thing, READS)
+    fp.touch(("member", thing[1]), WRITES)
+    p = find_task_by_vpid(task, args[0]) if args[0] else task
+    if p is not None:
+        fp.moves(p)
+    if args[1] in (0, args[0] or task_tgid_vnr(task, task)):
+        fp.touch(("groups", thing[1]), ADDS)
+    else:
+        fp.touch(fp.group(task, args[1]), WRITES)  # if it is there
 
 
 def _setsid(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
-    _setpgid(fp, task, (0,))
+    fp.touch(("groups", task.tgid), WRITES)  # if it is not there
+    _setpgid(fp, task, (0, 0))
 
 
 def _fcntl(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
@@ -419,8 +455,8 @@ CALLS: Final[dict[str, Call]] = {
     "getgroups": _nothing,
     "getitimer": _nothing,
     "getpeername": _socket,
-    "getpgid": _reads_task,
-    "getpgrp": _reads_self,
+    "getpgid": _group_of,
+    "getpgrp": _group_of,
     "getpid": _nothing,
     "getppid": _reads_self,
     "getresgid": _nothing,
@@ -428,7 +464,7 @@ CALLS: Final[dict[str, Call]] = {
     "getrandom": _random,
     "getrlimit": _nothing,
     "getrusage": _nothing,
-    "getsid": _reads_task,
+    "getsid": _group_of,
     "getsockname": _socket,
     "getsockopt": _socket,
     "gettid": _nothing,
@@ -491,12 +527,12 @@ CALLS: Final[dict[str, Call]] = {
     "restart_syscall": _nothing,
     "rmdir": _names_change(0),
     "rt_sigaction": _sigaction,
-    "rt_sigpending": _mask,
-    "rt_sigprocmask": _mask,
+    "rt_sigpending": _signals,
+    "rt_sigprocmask": _nothing,  # what it opens is handled behind it
     "rt_sigqueueinfo": _kill,
     "rt_sigreturn": _nothing,
-    "rt_sigsuspend": _mask,
-    "rt_sigtimedwait": _mask,
+    "rt_sigsuspend": _nothing,
+    "rt_sigtimedwait": _signals,
     "rt_tgsigqueueinfo": _kill,
     "sched_get_priority_max": _nothing,
     "sched_get_priority_min": _nothing,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.explorer.calls import CALLS, MAPS, file_of, inode_object
+from procession.explorer.calls import ALL, ALL_SIGNALS, CALLS, MAPS, file_of, handled, inode_object
 from procession.explorer.paths import GENERATED, Walk, text_at, walk
 from procession.explorer.steps import ADDS, EVERYTHING, READS, WRITES, Object, Step
 from procession.fs.locks import FL_LEASE, mandatory_lock
@@ -25,9 +25,10 @@ from procession.include.linux.signal import (
     SIG_IGN,
     SIG_KERNEL_IGNORE_MASK,
     SIG_KERNEL_STOP_MASK,
+    SIGCHLD,
     SIGCONT,
-    SIGRTMIN,
 )
+from procession.kernel.pid import pid_nr, task_pgrp
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import File, Inode
@@ -40,7 +41,6 @@ __all__ = ("KINDS", "Footprints")
 # The kinds of objects: each can be left out, to see which outcomes are then lost.
 KINDS: Final = (
     "anonymous",  # eventfd, epoll, signalfd, timerfd: all files that have no inode of their own
-    "blocked",  # signals that are pending and blocked, by process, and the mask
     "children",  # whose children there are, by parent
     "ends",  # of pipes and sockets, and by how many processes each is kept open
     "everything",
@@ -50,10 +50,11 @@ KINDS: Final = (
     "ipc",  # contents of one object of System V IPC
     "lease",  # whether a file has leases
     "locks",  # record locks and flock, by inode
+    "member",  # which process group a process is in, and whether another process may move it
     "memory",  # an address space that several threads share
     "name",  # what a name in any directory leads to
     "order",  # of events, if a query asks for it
-    "pending",  # signals that are pending and not blocked, by process
+    "pending",  # by process and signal, whether it is pending
     "position",  # of a file that several descriptors share
     "random",  # what is left of the random bytes
     "sigactions",  # how a process handles signals
@@ -115,6 +116,12 @@ class Footprints:
 
     # Steps.
 
+    def expected(self, step: Step, task: Task | None) -> None:
+        """Note what a step is going to touch, as far as its call tells; the current one stays what it is."""
+        now, current, serial = self.step, self.task, self.serial
+        self.begin(step, task)
+        self.step, self.task, self.serial = now, current, serial
+
     def begin(self, step: Step, task: Task | None) -> None:
         """Note what a step touches from its beginning: its call, and what every step of the thread does."""
         self.step, self.task = step, task
@@ -125,8 +132,8 @@ class Footprints:
             if step.nr == 1 and task is not None:
                 self.looks_at_children(task)  # the init that waits for the program
             return
-        # A signal that comes before or after any call of a program is seen in another place.
-        self.touch(("pending", task.tgid), READS)
+        # A signal that comes before or after any call of a program is seen in another place, unless it is blocked.
+        self.signals(task, ~task.blocked)
         if task.mm.mm_users > 1:
             owner = task.mm.owner
             self.touch(("memory", task.tgid if owner is None else owner.tgid), WRITES)
@@ -203,7 +210,7 @@ class Footprints:
         match type(file).__name__:
             case "SignalfdFile":
                 if self.task is not None:
-                    self.touch(("blocked", self.task.tgid), WRITES)
+                    self.signals(self.task, ALL_SIGNALS)
             case "EventpollFile":
                 for watched, _ in file.private_data.rbr:
                     self.file(watched, READS)
@@ -220,7 +227,7 @@ class Footprints:
             self.touch(("inode", "console", 0 if how == READS else file.private_data), WRITES)
         else:
             self.touch(("terminal",), WRITES)
-            self.touch(("groups",), READS)
+            self.touch(("groups", ALL), READS)
 
     def fd(self, task: Task, fd: int, how: int, *, moves: bool = False) -> None:
         """Note an access through a descriptor."""
@@ -297,7 +304,7 @@ class Footprints:
             self.touch(inode_object(inode), WRITES)
         elif mode == S_IFCHR and inode.i_rdev >> 8 != _MEM_MAJOR:
             self.touch(("terminal",), WRITES)
-            self.touch(("groups",), READS)
+            self.touch(("groups", ALL), READS)
 
     def process(self, task: Task, nr: int) -> Object:
         """Return the object that the process with a number is, as task knows it."""
@@ -311,6 +318,17 @@ class Footprints:
             self.everything()  # it had another number in the first namespace, if it was there
         return ("task", nr)
 
+    def group(self, task: Task, nr: int) -> Object:
+        """Return the object that a process group is, as task knows its number."""
+        assert task.nsproxy is not None
+        ns = task.nsproxy.pid_ns
+        if not ns.level:
+            return ("groups", nr)
+        pid = ns.pids.get(nr)
+        if pid is None:
+            self.everything()  # as a process
+        return ("groups", pid_nr(pid))
+
     # Events.
 
     def signal(self, sig: int, t: Task) -> None:
@@ -319,30 +337,48 @@ class Footprints:
         if sighand is None:
             return
         bit = 1 << (sig - 1)
-        self.touch(("sigactions", t.tgid), READS)
+        ka = sighand.action[sig - 1]
+        self.touch(("sigactions", t.tgid, sig), READS)
         if bit & SIG_KERNEL_STOP_MASK or sig == SIGCONT:
             self.touch(("task", t.tgid), WRITES)
             self.touch(("stops",), WRITES)
-            self.touch(("pending", t.tgid), WRITES)
+            # Those that are against it are pending no more.
+            gone = t.pending.signal | t.signal.shared_pending.signal
+            gone &= SIG_KERNEL_STOP_MASK if sig == SIGCONT else 1 << (SIGCONT - 1)
+            self.signals(t, gone, WRITES)
+        blocked = (t.blocked | t.real_blocked) & bit
+        if not blocked and (ka.handler == SIG_IGN or (ka.handler == SIG_DFL and bit & SIG_KERNEL_IGNORE_MASK)):
             return
-        ka = sighand.action[sig - 1]
-        if t.blocked & bit or t.real_blocked & bit:
-            self.touch(("blocked", t.tgid), WRITES)
-            return
-        if ka.handler == SIG_IGN or (ka.handler == SIG_DFL and bit & SIG_KERNEL_IGNORE_MASK):
-            return
-        alike = sig < SIGRTMIN and ka.handler != SIG_DFL and not ka.flags & SA_SIGINFO
-        self.touch(("pending", t.tgid), ADDS if alike else WRITES)
+        alike = ka.handler != SIG_DFL and not ka.flags & SA_SIGINFO
+        which = sig if ka.handler > SIG_IGN else 0
+        self.touch(("pending", t.tgid, which), ADDS if alike and not blocked else WRITES)
 
-    def delivered(self, t: Task) -> None:
+    def delivered(self, sig: int, t: Task) -> None:
         """Note that t handles a signal."""
-        self.touch(("pending", t.tgid), WRITES)
-        self.touch(("blocked", t.tgid), WRITES)
+        assert t.sighand is not None
+        ka = t.sighand.action[sig - 1]
+        if ka.handler > SIG_IGN:
+            self.signals(t, ka.mask | 1 << (sig - 1))  # the others' handlers would have come first
+        elif 1 << (sig - 1) & SIG_KERNEL_STOP_MASK:
+            self.touch(("stops",), WRITES)  # a group that is an orphan's does not stop
+
+    def signals(self, task: Task, which: int, how: int = READS) -> None:
+        """Note that it matters to this step whether one of some signals is pending.
+
+        Each that has a handler is an object of its own; all others, which would end or stop the process, are one.
+        """
+        for sig in handled(task):
+            if which >> (sig - 1) & 1:
+                self.touch(("pending", task.tgid, sig), how)
+                which &= ~(1 << (sig - 1))
+        if which:
+            self.touch(("pending", task.tgid, 0), how)
 
     def born(self, parent: Task, child: Task) -> None:
         """Note a fork."""
         self.touch(("children", parent.tgid), WRITES)
-        self.touch(("groups",), ADDS)
+        self.touch(("member", parent.tgid), READS)
+        self.moves(child)
         if parent.mm is not None and child.mm is not None and parent.mm in self.maps:
             self.maps[child.mm] = self.maps[parent.mm]
 
@@ -363,8 +399,7 @@ class Footprints:
             for undo in p.sysvsem.list_proc:
                 self.touch(("ids", "sem"), READS)
                 self.touch(("ipc", "sem", undo.semid), WRITES)
-        parent = p.real_parent
-        self.touch(("sigactions", parent.tgid), READS)
+        self.touch(("sigactions", p.real_parent.tgid, SIGCHLD), READS)
 
     def unmaps(self, p: Task) -> None:
         """Note that an address space goes away, unless others are in it."""
@@ -382,21 +417,27 @@ class Footprints:
         self.touch(("children", to), ADDS)
 
     def stopped(self, p: Task) -> None:
-        """Note that a process has stopped, or goes on."""
+        """Note that a process has stopped."""
         self.touch(("task", p.tgid), WRITES)
+        self.touch(("sigactions", p.real_parent.tgid, SIGCHLD), READS)  # whether its parent hears of it
         self.touch(("stops",), WRITES)
 
-    def reaped(self, nr: int, parent: int) -> None:
+    def reaped(self, p: Task, parent: int) -> None:
         """Note that a process is gone for good."""
-        self.touch(("task", nr), WRITES)
+        self.touch(("task", p.tgid), WRITES)
         self.touch(("children", parent), WRITES)
-        self.touch(("groups",), ADDS)
+        self.moves(p)
 
-    def looks_at_children(self, task: Task) -> None:
-        """Note that a wait looks at all children."""
+    def moves(self, p: Task) -> None:
+        """Note that a process comes into its group, or leaves it."""
+        self.touch(("groups", pid_nr(task_pgrp(p))), ADDS)
+        self.touch(("groups", ALL), ADDS)
+
+    def looks_at_children(self, task: Task, *, groups: bool = False) -> None:
+        """Note that a wait looks at all children; groups: and at which group each is in."""
         self.touch(("children", task.tgid), READS)
         for t in task.signal.threads:
-            for child in t.children:
+            for child in (*t.children, *(t.ptraced or ())):
                 self.touch(("task", child.tgid), READS)
-            for child in t.ptraced or ():
-                self.touch(("task", child.tgid), READS)
+                if groups:
+                    self.touch(("member", child.tgid), READS)

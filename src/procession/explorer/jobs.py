@@ -231,13 +231,26 @@ def work(data: bytes, jobs: Sequence[Job]) -> Seen:
     looker = _unpacked(data)
     began = time.monotonic()
     sights: list[Sight] = []
+    known: dict[Any, Any] = {}
     with collecting_at_once():
         for looked in Branches(looker).each(iter(jobs), len(jobs)):
-            sights.append(looked[1])
+            sights.append(_once(looked[1], known))
             del looked  # whose machine is the next one's
             if time.monotonic() - began > SLICE:
                 break
     return Seen(sights, time.monotonic() - began)
+
+
+def _once(sight: Sight, known: dict[Any, Any]) -> Sight:
+    """Return a sight in which what is like something of others of its batch is the same object: that is sent once."""
+    once = known.setdefault
+    return sight._replace(
+        outcome=once(sight.outcome, sight.outcome),
+        record=tuple(once(choice, choice) for choice in sight.record),
+        touches={nr: once((nr, *things.items()), things) for nr, things in sight.touches.items()},
+        nodes=tuple(once(node, node) for node in sight.nodes),
+        objects=tuple(once(things, things) for things in sight.objects),
+    )
 
 
 class _Named:

@@ -217,9 +217,8 @@ class Recorder(Provider):
         if self.footprints is None or self.k is None:
             return {}
         name, args = self.doing.get(nr, ("", ()))
-        current, step = self.footprints.step, Step(nr, name, args, False, -1)
-        self.footprints.begin(step, _task(self.k, nr))
-        self.footprints.step = current
+        step = Step(nr, name, args, False, -1)
+        self.footprints.expected(step, _task(self.k, nr))
         return step.touched
 
     def _complete(self) -> None:
@@ -284,13 +283,13 @@ class Recorder(Provider):
                     fp.signal(e.sig, t)
             case "signal_deliver":
                 self.steps[-1].took.append((e.sig, e.sa_handler))
-                fp.delivered(k.current)
+                fp.delivered(e.sig, k.current)
             case "sched_process_exit":
                 fp.dies(k.current)
             case "sched_process_free":
-                if self.families.get(e.pid) == e.pid:
-                    p = _task(k, e.pid)
-                    fp.reaped(e.pid, e.reaper_pid if p is None or e.reaper_pid != e.pid else p.real_parent.tgid)
+                p = _task(k, e.pid)
+                if p is not None and p.tgid == p.pid:
+                    fp.reaped(p, e.reaper_pid if e.reaper_pid != e.pid else p.real_parent.tgid)
             case "sched_process_reparent":
                 fp.reparented(e.pid, e.new_parent)
 

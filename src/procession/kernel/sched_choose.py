@@ -223,11 +223,17 @@ def choose_after_call(current: Task) -> None:
 
 
 def _is_watched(current: Task) -> bool:
-    """Whether somebody could tell at which moment current computes what: it has handlers, or shares its memory."""
+    """Whether somebody could tell at which moment current computes what.
+
+    Its memory is shared, or a signal could come for which it has a handler.
+    """
     mm, sighand = current.mm, current.sighand
     if mm is None or sighand is None:
         return False
-    return mm.mm_users > 1 or any(ka.handler > SIG_IGN for ka in sighand.action)
+    if mm.mm_users > 1:
+        return True
+    blocked = current.blocked
+    return any(ka.handler > SIG_IGN and not blocked >> bit & 1 for bit, ka in enumerate(sighand.action))
 
 
 def budget_inside(current: Task, budget_ns: int) -> int:
