@@ -88,7 +88,7 @@ def test_the_same_events(name):
         events = []
         kept.machine.trace.subscribe(events.append)
         subject._end_of(kept.machine, kept.machine.go_on)
-        assert len(events) > 5
+        assert events
         assert [str(one) for one in fresh[-len(events) :]] == [str(one) for one in events]
 
 

@@ -118,9 +118,9 @@ def _parse_options(skb: TcpSkb, options: bytes) -> None:
             at += 1
             continue
         length = options[at + 1] if at + 1 < len(options) else 0
-        value = options[at + 2 : at + length]
         if length < 2 or at + length > len(options):
             return
+        value = options[at + 2 : at + length]
         if options[at] == _MSS and length == 4 and skb.flags & TCPHDR_SYN:
             skb.mss = int.from_bytes(value)
         elif options[at] == _WINDOW and length == 3 and skb.flags & TCPHDR_SYN:
