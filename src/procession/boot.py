@@ -361,7 +361,8 @@ class Machine:
     def go_on(self) -> Result:
         """Run to the end what boot_to_program() has booted; raises what run() does.
 
-        As often as everything is put back to where that has left it, the machine's other listeners included.
+        As often as everything is put back to where that has left it, the machine's other listeners included. It tells
+        at_end nothing, as it may not be the end, and warns of no listener: trace.errors has what they have raised.
         """
         with _seldom_collecting():
             return self._run(entry.resume)
