@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 import struct
 from typing import Any
 
+from tests.hw.elf import EXIT, elf
+
 from procession import Sig, Sys
 
 Part = Callable[[], Awaitable[Any]]
@@ -68,10 +70,14 @@ async def meet(linux: Any, ours: Part, theirs: Part) -> None:
 
 
 async def meet_at_end(linux: Any, ours: Part, theirs: Part) -> None:
-    """As meet(), where the end of theirs is part of it."""
-    pid = await child(linux, theirs)
-    seen = await tried(ours)
-    await linux.print(seen, *await ended(linux, pid))
+    """As meet(), where the end of theirs is part of it: nothing else tells of that."""
+
+    async def part() -> None:
+        await linux.signal(linux.SIGCHLD, linux.SIG_IGN)
+        await child(linux, theirs)
+
+    await stays(linux, part)
+    await linux.print(await tried(ours))
 
 
 async def duplicated(linux: Any) -> None:
@@ -987,6 +993,22 @@ async def text_busy(linux: Any) -> None:
     await meet(linux, execute, write)
 
 
+async def text_ends(linux: Any) -> None:
+    """As before: it can be when who executes it has ended, between two looks or not."""
+
+    await linux.write_file("/other", elf(EXIT))
+    await linux.syscall("chmod", b"/other\0", 0o755)
+
+    async def execute() -> None:
+        await linux.execve("/other", ["other"])
+
+    async def look() -> int:
+        seen = [await tried(lambda: linux.open("/other", linux.O_WRONLY)) for _ in range(2)]
+        return seen[0] * 1000 + seen[1]
+
+    await meet_at_end(linux, look, execute)
+
+
 async def text_free(linux: Any) -> None:
     """As before: it can be when the last descriptor is closed."""
     fd = await linux.open("/other", linux.O_WRONLY | linux.O_CREAT, 0o777)
@@ -1010,16 +1032,22 @@ async def text_free(linux: Any) -> None:
 async def lease(linux: Any) -> None:
     """A lease that is given up in time does not keep others from opening the file."""
     await linux.write_file("/f", b"")
-    fd = await linux.open("/f")
-    await linux.fcntl(fd, 1024, 0)
-    await linux.signal(linux.SIGIO, linux.SIG_IGN)
+    r, w = await linux.pipe()
 
     async def opens() -> int:
-        await linux.close(fd)
+        await linux.read(r, 1)
         await linux.open("/f", linux.O_WRONLY | linux.O_NONBLOCK)
         return 2
 
-    await meet(linux, lambda: linux.close(fd), opens)
+    async def gives_up() -> int:
+        await linux.signal(linux.SIGIO, linux.SIG_IGN)
+        fd = await linux.open("/f")
+        await linux.fcntl(fd, 1024, 0)
+        await linux.write(w, b"x")
+        await linux.close(fd)
+        return 0
+
+    await meet(linux, gives_up, opens)
 
 
 async def mandatory(linux: Any) -> None:
@@ -1203,22 +1231,26 @@ async def ids(linux: Any) -> None:
 
 
 async def undo(linux: Any) -> None:
-    """What a process has taken of a semaphore is given back when it ends; a second semaphore tells that it took it."""
-    sem = await linux.syscall("semget", 0, 2, 0o1600)
-    await linux.syscall("semop", sem, struct.pack("<HhH", 0, 1, 0), 1)
+    """What a process has taken of a semaphore is given back when it ends: who looks twice may see that between."""
+    await _taken(linux, lambda sem: linux.syscall("semop", sem, struct.pack("<HhH", 0, 0, 0o4000), 1))
 
-    async def take_and_end() -> int:
-        both = struct.pack("<HhHHhH", 0, -1, 0o10000, 1, 1, 0)
-        await linux.syscall("semop", sem, both, 2)
-        return 1
 
-    async def take() -> int:
-        before = await linux.syscall("semctl", sem, 1, 12, 0)
-        await linux.syscall("semop", sem, struct.pack("<HhH", 0, -1, 0o4000), 1)
-        await linux.syscall("semop", sem, struct.pack("<HhH", 0, 1, 0), 1)
-        return int(before)
+async def undo_told(linux: Any) -> None:
+    """As before, where one asks how much there is."""
+    await _taken(linux, lambda sem: linux.syscall("semctl", sem, 0, 12, 0))
 
-    await meet_at_end(linux, take, take_and_end)
+
+async def _taken(linux: Any, look: Callable[[int], Awaitable[int]]) -> None:
+    sem = await linux.syscall("semget", 0, 1, 0o1600)
+
+    async def add_and_end() -> None:
+        await linux.syscall("semop", sem, struct.pack("<HhH", 0, 1, 0o10000), 1)
+
+    async def look_twice() -> int:
+        first = await tried(lambda: look(sem))
+        return first * 1000 + await tried(lambda: look(sem))
+
+    await meet_at_end(linux, look_twice, add_and_end)
 
 
 async def attached(linux: Any) -> None:

@@ -68,6 +68,20 @@ def test_samples_and_levels_in_batches(monkeypatch):
 
 
 @pytest.mark.parametrize("exhaustive", [False, True], ids=["bounded", "exhaustive"])
+def test_nobody_is_given_more_than_is_asked_for(exhaustive):
+    given = []
+
+    class Counting(ThreadPoolExecutor):
+        def submit(self, function, data, batch):
+            given.extend(batch)
+            return super().submit(function, data, batch)
+
+    with Counting(1) as pool:
+        explore(models.two_writers, executor=pool, jobs=4, schedules=30, exhaustive=exhaustive)
+    assert len(given) == 29  # the first was run here
+
+
+@pytest.mark.parametrize("exhaustive", [False, True], ids=["bounded", "exhaustive"])
 def test_a_killed_worker_is_replaced(tmp_path, monkeypatch, exhaustive):
     monkeypatch.setenv(models.KILLED, str(tmp_path / "killed"))
     monkeypatch.setenv(models.KILLED + "_NOT", str(os.getpid()))

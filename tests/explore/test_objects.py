@@ -15,7 +15,7 @@ from procession.explorer.subject import Subject
 
 # Program of objects.py -> what it prints, in one order or another.
 OUTCOMES = {
-    "attached": {"0 1", "10 1", "11 1"},
+    "attached": {"0", "10", "11"},
     "autoreaped": {"1", "210"},
     "between": {"0 0", "0 1", "1 0", "1 1"},
     "blocks": {"0 0", "1 0"},
@@ -81,13 +81,15 @@ OUTCOMES = {
     "taken_back": {"1", "211"},
     "terminal": {"1 1", "211 1"},
     "text_busy": {"208 1", "226 1"},
+    "text_ends": {"3004", "226003", "226226"},
     "text_free": {"208 -9", "226 -9"},
     "through_link": {"0 3", "3 3"},
     "to_all": {"0", "1"},
     "to_own_group": {"-10", "1"},
     "truncated": {"1 0", "3 0"},
     "two_alarms": {"ab", "ba"},
-    "undo": {"0 1", "1 1", "211 1"},
+    "undo": {"0", "211", "211000", "211211"},
+    "undo_told": {"0", "1", "1000", "1001"},
     "urandom": {"195 57", "57 195"},
     "waited_for": {"1 0", "211 0"},
     "waited_ignored": {"a", "b"},
@@ -102,7 +104,7 @@ LARGE = {
     *("between", "blocks", "children", "continued", "deathsig", "either_zombie", "epoll", "exec_handlers"),
     *("group_grows", "handler_blocks", "inherited_group", "joins", "killed_by", "last_end", "listing", "memory"),
     *("moved_or_gone", "no_stops", "orphan_stops", "reaped_group", "stops", "text_free", "to_all", "two_alarms"),
-    *("waited_ignored", "waited_who", "waits_for_own_group", "who_sent"),
+    *("undo", "undo_told", "waited_ignored", "waited_who", "waits_for_own_group", "who_sent"),
 }
 # Kind -> a program that shows less without it: of objects.py, or one of bench/models.
 NEEDED = {

@@ -253,7 +253,7 @@ def _execve(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
     if inode is not None:
         fp.touch(inode_object(inode), READS)
         fp.touch(("text", *inode_object(inode)[1:]), READS)
-    fp.unmaps(task)
+    fp.unmaps()
     for sig in handled(task):
         fp.touch(("sigactions", task.tgid, sig), WRITES)
     fp.touch(("member", task.tgid), WRITES)  # nobody else may move it from now on

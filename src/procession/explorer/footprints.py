@@ -74,11 +74,12 @@ class Footprints:
     """Fills in what the steps of one run touch.
 
     without: kinds that are left out.  maps: what the files that an address space has mapped are, and how it touches
-    them with each step.  several: open files that more than one descriptor stood for.  passes: whether descriptors were
-    sent in messages.
+    them with each step.  goes: what would go with the address space of the current step's thread, if that is the last
+    one in it.  several: open files that more than one descriptor stood for.  passes: whether descriptors were sent in
+    messages.
     """
 
-    __slots__ = ("k", "maps", "passes", "serial", "several", "step", "task", "timers", "watch", "without")
+    __slots__ = ("goes", "k", "maps", "passes", "serial", "several", "step", "task", "timers", "watch", "without")
 
     def __init__(self, k: Kernel, without: frozenset[str]) -> None:
         self.k = k
@@ -86,6 +87,7 @@ class Footprints:
         self.timers = TIMER in k.chooser.provider.optional
         self.serial = 0  # of the last timer that was started when the step began
         self.maps: dict[MmStruct, dict[Object, int]] = {}
+        self.goes: dict[Object, int] = _NONE
         self.several: set[File] = set()
         self.passes = False
         self.step: Step | None = None
@@ -97,6 +99,7 @@ class Footprints:
         other = Footprints(self.k, self.without)
         other.serial = self.serial
         other.maps = {mm: dict(touched) for mm, touched in self.maps.items()}
+        other.goes = self.goes
         other.several = set(self.several)
         other.passes = self.passes
         other.step = step
@@ -118,14 +121,15 @@ class Footprints:
 
     def expected(self, step: Step, task: Task | None) -> None:
         """Note what a step is going to touch, as far as its call tells; the current one stays what it is."""
-        now, current, serial = self.step, self.task, self.serial
+        now, current, serial, goes = self.step, self.task, self.serial, self.goes
         self.begin(step, task)
-        self.step, self.task, self.serial = now, current, serial
+        self.step, self.task, self.serial, self.goes = now, current, serial, goes
 
     def begin(self, step: Step, task: Task | None) -> None:
         """Note what a step touches from its beginning: its call, and what every step of the thread does."""
         self.step, self.task = step, task
         self.serial = self.k.timers.timer_serial
+        self.goes = _NONE
         if step.nr == TIME_PASSES:
             self.touch(("timers",), WRITES)
         if task is None or task.mm is None:
@@ -134,6 +138,7 @@ class Footprints:
             return
         # A signal that comes before or after any call of a program is seen in another place, unless it is blocked.
         self.signals(task, ~task.blocked)
+        self.goes = self._of_space(task.mm)
         if task.mm.mm_users > 1:
             owner = task.mm.owner
             self.touch(("memory", task.tgid if owner is None else owner.tgid), WRITES)
@@ -388,7 +393,7 @@ class Footprints:
         if files is not None and files.count == 1:
             for file in dict.fromkeys(file for file in files.fd if file is not None):
                 self.close(p, files.fd.index(file), files.fd.count(file))
-        self.unmaps(p)
+        self.unmaps()
         self.touch(("task", p.tgid), WRITES)
         self.touch(("stops",), READS)
         if p.children:
@@ -401,15 +406,21 @@ class Footprints:
                 self.touch(("ipc", "sem", undo.semid), WRITES)
         self.touch(("sigactions", p.real_parent.tgid, SIGCHLD), READS)
 
-    def unmaps(self, p: Task) -> None:
-        """Note that an address space goes away, unless others are in it."""
-        mm = p.mm
-        if mm is None or mm.mm_users > 1:
-            return
+    def _of_space(self, mm: MmStruct) -> dict[Object, int]:
+        """Return what goes with an address space, and how that touches it; nothing while several are in it."""
+        goes: dict[Object, int] = {}
+        if mm.mm_users > 1:
+            return _NONE
         if mm.exe_file is not None:
-            self.touch(("text", *inode_object(mm.exe_file.f_path.dentry.d_inode)[1:]), READS)
+            goes["text", *inode_object(mm.exe_file.f_path.dentry.d_inode)[1:]] = READS
         if mm in self.maps and any(type(vma.vm_file).__name__ == "ShmFile" for vma in mm.mmap):
-            self.touch(("ids", "shm"), WRITES)
+            goes["ids", "shm"] = WRITES
+        return goes
+
+    def unmaps(self) -> None:
+        """Note that the current step's thread leaves the address space that it began in; it may have left already."""
+        for thing, how in self.goes.items():
+            self.touch(thing, how)
 
     def reparented(self, child: int, to: int) -> None:
         """Note that a child has another parent."""

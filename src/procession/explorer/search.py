@@ -217,17 +217,23 @@ class Search:
         """Run what is to be run; whoever takes a sight has to call _took() before the next."""
         if self.exhaustive:
             self.doing = "all orders"
-            while count := self.orders.count():
+            while count := self._due(self.orders.count()):
                 for looked in self.crew.each(self.orders.jobs(), count):
                     yield looked
                     del looked
             return
         yield from self._samples()  # which a checkpoint has left
-        while count := self.bounded.count():
+        while count := self._due(self.bounded.count()):
             for looked in self.crew.each(self.bounded.jobs(), count):
                 yield looked
                 del looked
                 yield from self._samples()
+
+    def _due(self, count: int) -> int:
+        """Return how many of so many schedules are to be run: no worker is given what nobody will look at."""
+        if self.schedules is None:
+            return count
+        return min(count, self.schedules - self.report.schedules)
 
     def _took(self, job: Job, sight: Sight) -> None:
         """Let what was seen decide what comes next."""
@@ -249,7 +255,7 @@ class Search:
         left = SAMPLES - self.sampled if self.sample_steps else 0
         if left:
             jobs = [Job(sample=(self.seed, number, self.sample_steps)) for number in range(self.sampled, SAMPLES)]
-            yield from self.crew.each(iter(jobs), left)
+            yield from self.crew.each(iter(jobs), self._due(left))
 
     def _look_at(self, job: Job, sight: Sight, run: Run | None) -> None:
         """Count a run, and see whether anything is wrong with it."""
