@@ -417,6 +417,14 @@ async def killed_by(linux: Any) -> None:
     await linux.print(*await ended(linux, victim))
 
 
+async def killed_before(linux: Any) -> None:
+    """As before, where nobody is to be woken: the process has not begun yet when it is killed."""
+    victim = await stays(linux, linux.getppid)
+    await stays(linux, lambda: linux.kill(victim, Sig.SIGTERM))
+    await linux.kill(victim, Sig.SIGUSR1)
+    await linux.print(*await ended(linux, victim))
+
+
 async def deathsig(linux: Any) -> None:
     """A signal at the parent's death comes to who has asked for it before."""
     r, w = await linux.pipe()
