@@ -94,8 +94,8 @@ def cpu_seconds(pid: int | str = "self") -> float:
 
 
 def rate_of_jobs(jobs: int, *, exhaustive: bool) -> float:
-    """Return how many schedules of two_writers a CPU second has with so many processes, their start included."""
-    main = import_module("bench.models.two_writers").main
+    """Return how many schedules of two_waiters a CPU second has with so many processes, their start included."""
+    main = import_module("bench.models.two_waiters").main
     began = time.process_time() + cpu_seconds()
     report = explore(main, deviations=6, exhaustive=exhaustive, schedules=OF_JOBS, jobs=jobs)
     return report.schedules / (time.process_time() + cpu_seconds() - began)

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from fuzz.operations import (
+    ANY_PORT,
     BACKGROUND_SIGNALS,
     CHLD,
     CLONE_PARENT,
@@ -180,6 +181,7 @@ class _Assembly:
         self.vforks = False             # somebody may be asleep in vfork
         self.stops = terminal           # somebody may be stopped
         self.terminal = terminal
+        self.connects = False           # somebody may have connected
         self.closed: set[str] = set()   # ends of the terminal, whose numbers somebody may have given to a pipe
         self.steps: list[Step] = []
 
@@ -219,6 +221,9 @@ class _Assembly:
             words = [*words[:3], str(int(words[3]) & ~SA_RESTART), *words[4:]]
         if operation.flag == "s" and not self.freely:
             words = self.milder(words)
+        if words[0] == "bind" and self.connects and not self.freely:
+            words = ["bind", words[1], ANY_PORT, *words[3:]]
+        self.connects |= words[0] == "connect"
         self.stops |= operation.flag == "s" and not STOP_SIGNALS.isdisjoint(words)
         if operation.ends and actor in self.alive:
             if len(self.alive) == 1:

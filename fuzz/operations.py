@@ -99,6 +99,9 @@ What 3.2 does differently from today's kernels; docs/differences.md explains eac
 - Who was the last in a mount or network namespace sleeps in state D at its end today, for so long that one sees it.
   Those of users have tables of ids. So a real 3.2 alone is asked about these.
 - MSG_TRUNC tells the whole length of a local datagram today; shutdown of a local socket takes any number in 3.2.
+- At the end of a process its files are closed from the first one on in 3.2, from the last one on today. So of a
+  connection within it the other end is in TIME_WAIT, and has the server's port: once there is a connection, nobody
+  binds to a port of his choice.
 - WALL, WCLONE and WNOTHREAD are EINVAL in 3.2's waitid; tests/oracle/host32.c tells the host so.
 """
 
@@ -378,6 +381,7 @@ def _address(port: int) -> str:
 
 
 ADDRESS = words(*map(_address, (1000, 1000, 1001, 0)))
+ANY_PORT = _address(0)
 NETWORK_TABLE = [
     _op("socket", "2", words(1, 1, 2, 2, 0o4001), "0", weight=8, flag="-"),
     _op("bind", FD, ADDRESS, words(16, 16, 15), weight=5, flag="-"),

@@ -506,8 +506,8 @@ async def sys_sendto(
 ) -> int:
     """Send a message, perhaps to an address (sendto(2))."""
     file = sockfd_lookup(current, fd)
-    to = move_addr_to_kernel(current, addr, addr_len) if addr else b""
-    return await sock_sendmsg(current, file, buff, min(len, INT_MAX), Scm(), flags, to or None)
+    to = move_addr_to_kernel(current, addr, addr_len) if addr else None
+    return await sock_sendmsg(current, file, buff, min(len, INT_MAX), Scm(), flags, to)
 
 
 @syscall

@@ -224,8 +224,6 @@ class StreamOps(InetOps):
         self, current: Task, sk: Any, buf: UserPtr, size: int, scm: Scm, flags: int, to: bytes | None
     ) -> int:
         """Send."""
-        if not sk.num:
-            inet_names.inet_autobind(sk)
         return await tcp.tcp_sendmsg(current, sk, buf, size, flags)
 
     async def recvmsg(self, current: Task, sk: Any, buf: UserPtr, size: int, flags: int) -> Received:

@@ -109,7 +109,7 @@ def raw_route(sk: InetSock, daddr: bytes, ipc: Ipcm | None = None) -> tuple[byte
 
 def _target(sk: RawSock, to: bytes | None) -> bytes:
     """Return where a packet goes; raises EINVAL, EAFNOSUPPORT, EDESTADDRREQ."""
-    if to is None:
+    if to is None or (not to and sk.family == AF_INET):
         if sk.state != TCP_ESTABLISHED:
             raise LinuxError(Errno.EDESTADDRREQ, "to whom?")
         return sk.daddr

@@ -217,9 +217,9 @@ def udp_sendmsg(
     six = sk.family == AF_INET6
     if size > (INT_MAX - 8 if six else 0xFFFF):
         raise LinuxError(Errno.EMSGSIZE, "longer than a datagram")
-    if flags & MSG_OOB:
-        raise LinuxError(Errno.EOPNOTSUPP, "no urgent data")
     more = bool(flags & MSG_MORE) or sk.corked
+    if not six or (sk.pending is not None and len(sk.pending_to[0]) == 4):
+        _check_urgent(flags)
     if sk.pending is not None:
         return _append(current, sk, buf, size, more=more)
     target = datagram.send_address(sk, to) if to is not None else None
@@ -227,6 +227,8 @@ def udp_sendmsg(
         if sk.state != TCP_ESTABLISHED:
             raise LinuxError(Errno.EDESTADDRREQ, "to whom?")
         target = (sk.daddr, sk.dport)
+    if six and len(target[0]) == 4:
+        _check_urgent(flags)
     ipc = _sent_as(sk, target[0], control)
     daddr, saddr = udp_route(sk, target[0], ipc)
     most = _MAX_DATAGRAM if len(daddr) == 4 else _MAX_DATAGRAM6
@@ -241,6 +243,12 @@ def udp_sendmsg(
     _check_sender(sk)
     _send(sk, data, saddr, daddr, target[1], ipc)
     return size
+
+
+def _check_urgent(flags: int) -> None:
+    """Refuse urgent data, with EOPNOTSUPP: udpv6_sendmsg does not look, so an IPv6 datagram goes as any other."""
+    if flags & MSG_OOB:
+        raise LinuxError(Errno.EOPNOTSUPP, "no urgent data")
 
 
 def _sent_as(sk: UdpSock, daddr: bytes, control: bytes) -> Ipcm:

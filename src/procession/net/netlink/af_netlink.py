@@ -172,7 +172,7 @@ async def netlink_sendmsg(
     if flags & MSG_OOB:
         raise LinuxError(Errno.EOPNOTSUPP, "no urgent data")
     dst_pid, dst_group = sk.dst_pid, sk.dst_group
-    if to is not None:
+    if to:
         family, dst_pid, groups = address.parse(to)
         if family != AF_NETLINK:
             raise LinuxError(Errno.EINVAL, "not a netlink address")

@@ -440,17 +440,17 @@ async def unix_sendmsg(
     """
     if sk.kernel.net.unix_tot_inflight > garbage.UNIX_INFLIGHT_TRIGGER_GC:
         unix_gc(sk.kernel)
-    if flags & MSG_OOB:
-        raise LinuxError(Errno.EOPNOTSUPP, "no urgent data")
-    if sk.type == SOCK_STREAM:
-        if to is not None:
-            raise LinuxError(Errno.EISCONN if sk.state == TCP_ESTABLISHED else Errno.EOPNOTSUPP, "a stream's address")
-        return await _stream_sendmsg(current, sk, buf, size, cookie, flags)
     if sk.type == SOCK_SEQPACKET:
         sk.sock_error()
         if sk.state != TCP_ESTABLISHED:
             raise LinuxError(Errno.ENOTCONN, "not connected")
-        to = None
+        to = None  # its peer gets it, whoever is named
+    if flags & MSG_OOB:
+        raise LinuxError(Errno.EOPNOTSUPP, "no urgent data")
+    if sk.type == SOCK_STREAM:
+        if to:
+            raise LinuxError(Errno.EISCONN if sk.state == TCP_ESTABLISHED else Errno.EOPNOTSUPP, "a stream's address")
+        return await _stream_sendmsg(current, sk, buf, size, cookie, flags)
     return await _dgram_sendmsg(current, sk, buf, size, cookie, flags, to)
 
 
@@ -549,7 +549,7 @@ async def _dgram_sendmsg(
     current: Task, sk: UnixSock, buf: UserPtr, size: int, cookie: Scm, flags: int, to: bytes | None
 ) -> int:
     path = b""
-    if to is not None:
+    if to:
         path = _path_of(to)
     elif sk.peer is None:
         raise LinuxError(Errno.ENOTCONN, "no destination")
@@ -557,7 +557,7 @@ async def _dgram_sendmsg(
         unix_autobind(current, sk)
     if size > sk.sndbuf - 32:
         raise LinuxError(Errno.EMSGSIZE, "larger than the send buffer")
-    other = sk.peer if to is None else None
+    other = None if to else sk.peer
     await _wait_for_room(current, sk, flags)
     data = uaccess.copy_from_user(current, buf, size)
     timeo = sock_sndtimeo(sk, noblock=bool(flags & MSG_DONTWAIT))
