@@ -134,6 +134,34 @@ def test_a_worker_keeps_one():
     assert subject._kept is not None
 
 
+def noted(recorder):
+    """All that a recorder has noted, as it is now."""
+    fp = recorder.footprints
+    return (
+        dict(recorder.names), dict(recorder.families), dict(recorder.doing), set(recorder.asleep), recorder.barrier,
+        list(recorder.nodes), [(repr(one), dict(one.touched), list(one.wakes), one.result) for one in recorder.steps],
+        {mm: dict(things) for mm, things in fp.maps.items()}, set(fp.several), fp.passes, dict(fp.goes), fp.serial,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["bench.two_children", "objects.mapped", "objects.position", "objects.attached"])
+def test_what_a_run_notes_is_its_own(name):
+    """The recorder that others go on from stays as it is, and so do the choices of whoever holds a run's."""
+    subject = Subject(PROGRAMS[name])
+    kept = Kept(subject, NOTHING)
+    before = noted(kept.recorder)
+    told = []
+    for _ in range(2):
+        recorder = kept.put_back(Strategy())
+        record = kept.machine.chooser.record
+        subject._end_of(kept.machine, kept.machine.go_on)
+        assert noted(kept.recorder) == before
+        told.append((record, recorder.steps, noted(recorder)))
+    assert told[0][0] is not told[1][0]
+    assert told[0][2] == told[1][2]
+    assert len(told[0][1]) > len(kept.recorder.steps)
+
+
 async def ends(linux):
     """Go on for ever if the child was not over at once, or be killed by it; else exit."""
     parent = await linux.getpid()
