@@ -510,6 +510,18 @@ async def handler_blocks(linux: Any) -> None:
     await linux.print(*seen)
 
 
+async def ignored_yet_blocked(linux: Any) -> None:
+    """A signal that would be ignored is pending all the same if it is blocked when it comes."""
+    me = await linux.getpid()
+
+    async def look() -> int:
+        await linux.sigprocmask(linux.SIG_BLOCK, {Sig.SIGURG})
+        return len(await linux.sigpending())
+
+    await stays(linux, lambda: linux.kill(me, Sig.SIGURG))
+    await linux.print(await tried(look))
+
+
 async def suspended(linux: Any) -> None:
     """sigsuspend() ends with one signal, and takes another one that is there."""
     me = await linux.getpid()

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from procession.explorer.sight import Job, Looker, Sight
 from procession.explorer.steps import EVERYTHING, Node, Object, conflict
 from procession.explorer.subject import Run, Subject
+from procession.hw.chooser import OF_STEPS
 
 __all__ = ("Bounded", "Place", "Shared")
 
@@ -48,18 +49,28 @@ class Shared:
 
 
 class Place:
-    """A run at one of its questions: where a deviation could be added."""
+    """A run at one of its questions: where a deviation could be added.
 
-    __slots__ = ("answer", "nodes", "number")
+    earlier: others of the same run where the same thread could go before the same one, to be looked at once it is known
+    how this one ends, the last of them first.
+    """
+
+    __slots__ = ("answer", "earlier", "nodes", "number")
 
     def __init__(self, nodes: Sequence[Node], number: int, answer: int) -> None:
         self.nodes = nodes
         self.number = number
         self.answer = answer
+        self.earlier: list[Place] = []
+
+    @property
+    def node(self) -> Node:
+        """The question."""
+        return self.nodes[self.number]
 
     def prefix(self) -> tuple[Node, ...]:
         """Return the questions up to there, with the other answer to the last."""
-        node = self.nodes[self.number]
+        node = self.node
         return (*self.nodes[: self.number], Node(node.kind, node.candidates, self.answer, node.step))
 
 
@@ -68,7 +79,8 @@ class Bounded:
 
     begun: whether the default schedule was seen.  level: how many deviations there are in the schedules that are run
     now.  left: how many of those are known and still to be run.  waiting, skipped: by level, the places where a
-    deviation is to be added, and those where it would change nothing as far as is known.
+    deviation is to be added, and those where it would change nothing as far as is known.  put_off: places of the last
+    level that come when those that wait are done.
     """
 
     def __init__(self, subject: Subject, deviations: int, without: frozenset[str] = frozenset()) -> None:
@@ -80,6 +92,7 @@ class Bounded:
         self.level = 0
         self.left = 1
         self.waiting: list[list[Place]] = [[] for _ in range(deviations + 2)]
+        self.put_off: list[Place] = []
         self.skipped: dict[int, list[tuple[Place, tuple[Object, ...]]]] = {}
 
     def runs(self) -> Iterator[Run]:
@@ -103,7 +116,10 @@ class Bounded:
                 if places:
                     self.level = level
                     return len(places)
-            if not self._reconsider():
+            if self.put_off:
+                self.waiting[self.deviations] = self.put_off[::-1]
+                self.put_off = []
+            elif not self._reconsider():
                 return 0
 
     def jobs(self) -> Iterator[Job]:
@@ -121,7 +137,7 @@ class Bounded:
         self.left = 1
         if self.begun:
             self.left = len(self.waiting[self.level])
-            self.waiting[self.level].pop()
+            self._put_off(self.waiting[self.level].pop().earlier, sight.alike)
         self.begun = True
         self.shared.learn(sight.touches)
         nodes = (*job.prefix, *sight.nodes)
@@ -132,7 +148,18 @@ class Bounded:
                 self.skipped.setdefault(self.level + 1, []).extend((place, objects) for place in places)
             else:
                 more += places
+        if self.level + 1 == self.deviations:
+            more = _in_chains(more)
         self.waiting[self.level + 1].extend(reversed(more))
+
+    def _put_off(self, places: list[Place], alike: int) -> None:
+        """Keep the places before one that was looked at for later, but for those that come to the same."""
+        while places and places[-1].node.step >= alike:
+            places.pop()
+        if places:
+            place = places.pop()
+            place.earlier = places
+            self.put_off.append(place)
 
     def _reconsider(self) -> bool:
         """Take up what was skipped for objects that have turned out to be shared; returns whether there is any."""
@@ -143,3 +170,24 @@ class Bounded:
             self.waiting[level].extend(reversed(again))
             found = found or bool(again)
         return found
+
+
+def _in_chains(places: Sequence[Place]) -> list[Place]:
+    """Return those of the places of a run, given in their order, that are the last of their kind, with the others.
+
+    Of a kind are those where the same thread goes before the same one.
+    """
+    chains: dict[tuple[int, int], Place] = {}
+    single: list[Place] = []
+    for place in places:
+        node = place.node
+        if node.kind not in OF_STEPS:
+            single.append(place)
+            continue
+        kind = node.candidates[0], node.candidates[place.answer]
+        before = chains.get(kind)
+        if before is not None:
+            place.earlier = [*before.earlier, before]
+            before.earlier = []
+        chains[kind] = place
+    return sorted([*single, *chains.values()], key=lambda place: (place.number, place.answer))

@@ -10,6 +10,7 @@ import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.drivers.tty.tty_io import TtyFile
+from procession.explorer.dispositions import handled
 from procession.explorer.paths import bytes_at
 from procession.explorer.steps import ADDS, READS, WRITES, Object
 from procession.include.asm.ioctls import TCGETS, TIOCGPGRP, TIOCGWINSZ
@@ -33,7 +34,6 @@ from procession.include.linux.fcntl import (
 )
 from procession.include.linux.fdtable import FD_MASK, FD_SHIFT
 from procession.include.linux.prctl import PR_SET_PDEATHSIG
-from procession.include.linux.signal import SIG_IGN
 from procession.include.linux.socket import AF_UNIX
 from procession.include.linux.wait import P_PGID, P_PID
 from procession.kernel.pid import find_task_by_vpid, pid_nr, task_pgrp, task_tgid_vnr
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from procession.include.linux.fs import File, Inode
     from procession.include.linux.sched import Task
 
-__all__ = ("ALL", "ALL_SIGNALS", "CALLS", "MAPS", "file_of", "handled", "inode_object")
+__all__ = ("ALL", "ALL_SIGNALS", "CALLS", "MAPS", "file_of", "inode_object")
 
 Call = Callable[["Footprints", "Task", tuple[Any, ...]], None]
 
@@ -55,14 +55,6 @@ def inode_object(inode: Inode) -> Object:
 
 ALL_SIGNALS: Final = -1  # as a mask
 ALL: Final = 0  # in the place of a process group: any of them
-
-
-def handled(task: Task) -> list[int]:
-    """Return the signals that a process has handlers for."""
-    sighand = task.sighand
-    if sighand is None:
-        return []
-    return [sig for sig, ka in enumerate(sighand.action, 1) if ka.handler > SIG_IGN]
 
 
 def file_of(task: Task, fd: int) -> File | None:

@@ -15,8 +15,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.explorer import token as tokens
-from procession.explorer.bounded import Place
-from procession.explorer.frontier import Table, plain_nodes, plain_place, restored, written
+from procession.explorer.frontier import Table, plain_nodes, plain_place, read_place, restored, written
 from procession.explorer.prefix import Prefix
 from procession.explorer.properties import Violation
 from procession.explorer.queries import Query
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ("Checkpoint",)
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 EVERY: Final = 5.0  # seconds from one writing to the next
 SHARE: Final = 20  # and at least so many times what writing takes
 
@@ -120,13 +119,11 @@ class Checkpoint:
         objects = Table()
         runs = Table()
         waiting = [[plain_place(runs, one) for one in places] for places in bounded.waiting]
+        put_off = [plain_place(runs, one) for one in bounded.put_off]
         skipped = [
             [
                 level,
-                [
-                    [*plain_place(runs, one), [objects.index(thing, thing) for thing in things]]
-                    for one, things in places
-                ],
+                [[plain_place(runs, one), [objects.index(thing, thing) for thing in things]] for one, things in places],
             ]
             for level, places in bounded.skipped.items()
         ]
@@ -148,6 +145,7 @@ class Checkpoint:
                 "begun": bounded.begun,
                 "level": bounded.level,
                 "waiting": waiting,
+                "put off": put_off,
                 "skipped": skipped,
                 "shared": [objects.index(thing, thing) for thing in sorted(shared.objects, key=repr)],
                 "touched": touched,
@@ -177,12 +175,10 @@ class Checkpoint:
         runs = [plain_nodes(run) for run in frontier["runs"]]
         bounded.begun = frontier["begun"]
         bounded.level = frontier["level"]
-        bounded.waiting = [[Place(runs[run], *at) for run, *at in places] for places in frontier["waiting"]]
+        bounded.waiting = [[read_place(runs, one) for one in places] for places in frontier["waiting"]]
+        bounded.put_off = [read_place(runs, one) for one in frontier["put off"]]
         bounded.skipped = {
-            level: [
-                (Place(runs[run], number, answer), tuple(things[n] for n in objects))
-                for run, number, answer, objects in places
-            ]
+            level: [(read_place(runs, place), tuple(things[n] for n in objects)) for place, objects in places]
             for level, places in frontier["skipped"]
         }
         bounded.shared.objects = {things[n] for n in frontier["shared"]}

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.explorer.calls import ALL, ALL_SIGNALS, CALLS, MAPS, file_of, handled, inode_object
+from procession.explorer.calls import ALL, ALL_SIGNALS, CALLS, MAPS, file_of, inode_object
+from procession.explorer.dispositions import handled, ignored, is_ignored
 from procession.explorer.paths import GENERATED, Walk, text_at, walk
 from procession.explorer.steps import ADDS, EVERYTHING, READS, WRITES, Object, Step
 from procession.fs.locks import FL_LEASE, mandatory_lock
@@ -19,15 +20,7 @@ from procession.include.linux.fcntl import O_ACCMODE, O_TRUNC
 from procession.include.linux.fs import FMODE_WRITE, S_IFCHR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK
 from procession.include.linux.mm_types import VM_EXEC, VM_MAYWRITE, VM_SHARED
 from procession.include.linux.sched import TASK_STOPPED_BIT, TASK_TRACED_BIT
-from procession.include.linux.signal import (
-    SA_SIGINFO,
-    SIG_DFL,
-    SIG_IGN,
-    SIG_KERNEL_IGNORE_MASK,
-    SIG_KERNEL_STOP_MASK,
-    SIGCHLD,
-    SIGCONT,
-)
+from procession.include.linux.signal import SA_SIGINFO, SIG_DFL, SIG_IGN, SIG_KERNEL_STOP_MASK, SIGCHLD, SIGCONT
 from procession.kernel.pid import pid_nr, task_pgrp
 
 if TYPE_CHECKING:
@@ -50,6 +43,7 @@ KINDS: Final = (
     "ipc",  # contents of one object of System V IPC
     "lease",  # whether a file has leases
     "locks",  # record locks and flock, by inode
+    "mask",  # by thread and signal that is ignored, whether it is blocked: then it is pending all the same
     "member",  # which process group a process is in, and whether another process may move it
     "memory",  # an address space that several threads share
     "name",  # what a name in any directory leads to
@@ -74,12 +68,14 @@ class Footprints:
     """Fills in what the steps of one run touch.
 
     without: kinds that are left out.  maps: what the files that an address space has mapped are, and how it touches
-    them with each step.  goes: what would go with the address space of the current step's thread, if that is the last
-    one in it.  several: open files that more than one descriptor stood for.  passes: whether descriptors were sent in
-    messages.
+    them with each step.  blocked: signals of the current step's thread, when that began.  goes: what would go with its
+    address space, if it is the last one in it.  several: open files that more than one descriptor stood for.  passes:
+    whether descriptors were sent in messages.
     """
 
-    __slots__ = ("goes", "k", "maps", "passes", "serial", "several", "step", "task", "timers", "watch", "without")
+    __slots__ = (
+        *("blocked", "goes", "k", "maps", "passes", "serial", "several", "step", "task", "timers", "watch", "without"),
+    )
 
     def __init__(self, k: Kernel, without: frozenset[str]) -> None:
         self.k = k
@@ -87,6 +83,7 @@ class Footprints:
         self.timers = TIMER in k.chooser.provider.optional
         self.serial = 0  # of the last timer that was started when the step began
         self.maps: dict[MmStruct, dict[Object, int]] = {}
+        self.blocked = 0
         self.goes: dict[Object, int] = _NONE
         self.several: set[File] = set()
         self.passes = False
@@ -99,6 +96,7 @@ class Footprints:
         other = Footprints(self.k, self.without)
         other.serial = self.serial
         other.maps = {mm: dict(touched) for mm, touched in self.maps.items()}
+        other.blocked = self.blocked
         other.goes = self.goes
         other.several = set(self.several)
         other.passes = self.passes
@@ -121,13 +119,16 @@ class Footprints:
 
     def expected(self, step: Step, task: Task | None) -> None:
         """Note what a step is going to touch, as far as its call tells; the current one stays what it is."""
-        now, current, serial, goes = self.step, self.task, self.serial, self.goes
+        now, current, serial = self.step, self.task, self.serial
+        blocked, goes = self.blocked, self.goes
         self.begin(step, task)
-        self.step, self.task, self.serial, self.goes = now, current, serial, goes
+        self.step, self.task, self.serial = now, current, serial
+        self.blocked, self.goes = blocked, goes
 
     def begin(self, step: Step, task: Task | None) -> None:
         """Note what a step touches from its beginning: its call, and what every step of the thread does."""
         self.step, self.task = step, task
+        self.blocked = 0 if task is None else task.blocked
         self.serial = self.k.timers.timer_serial
         self.goes = _NONE
         if step.nr == TIME_PASSES:
@@ -155,9 +156,13 @@ class Footprints:
             self.everything()
 
     def complete(self, task: Task | None) -> None:
-        """Note what is only known when a step is over: that it has changed timers, and what its thread has become."""
+        """Note what is only known when a step is over: what it has changed, and what its thread has become."""
         if self.timers and self.serial != self.k.timers.timer_serial:
             self.touch(("timers",), WRITES)
+        if task is not None and task.mm is not None and task.blocked != self.blocked:
+            for sig in ignored(task):
+                if (task.blocked ^ self.blocked) >> (sig - 1) & 1:
+                    self.touch(("mask", task.pid, sig), WRITES)
         if task is not None and task.state & (TASK_STOPPED_BIT | TASK_TRACED_BIT):
             self.stopped(task)
 
@@ -352,7 +357,8 @@ class Footprints:
             gone &= SIG_KERNEL_STOP_MASK if sig == SIGCONT else 1 << (SIGCONT - 1)
             self.signals(t, gone, WRITES)
         blocked = (t.blocked | t.real_blocked) & bit
-        if not blocked and (ka.handler == SIG_IGN or (ka.handler == SIG_DFL and bit & SIG_KERNEL_IGNORE_MASK)):
+        if not blocked and is_ignored(ka, sig):
+            self.touch(("mask", t.pid, sig), READS)
             return
         alike = ka.handler != SIG_DFL and not ka.flags & SA_SIGINFO
         which = sig if ka.handler > SIG_IGN else 0

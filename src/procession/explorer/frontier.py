@@ -6,7 +6,7 @@ Points, events, questions and objects stand in tables, each once, and are spoken
 from __future__ import annotations
 
 from ast import literal_eval
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from procession.explorer.bounded import Place
@@ -14,7 +14,7 @@ from procession.explorer.dpor import Exhaustive, Turn
 from procession.explorer.steps import Node, Object
 from procession.explorer.wakeup import Branch, Event, Point, Sleepers, Touched
 
-__all__ = ("Table", "plain_nodes", "plain_place", "restored", "written")
+__all__ = ("Table", "plain_nodes", "plain_place", "read_place", "restored", "written")
 
 
 class Table:
@@ -49,9 +49,18 @@ def plain_nodes(plain: list[Any]) -> tuple[Node, ...]:
     return tuple(Node(kind, tuple(candidates), answer, step) for kind, candidates, answer, step in plain)
 
 
-def plain_place(runs: Table, place: Place) -> list[int]:
+def plain_place(runs: Table, place: Place) -> list[Any]:
     """Return a place; those of one run share the list of its questions."""
-    return [runs.index(id(place.nodes), place.nodes), place.number, place.answer]
+    earlier = [[one.number, one.answer] for one in place.earlier]
+    return [runs.index(id(place.nodes), place.nodes), place.number, place.answer, earlier]
+
+
+def read_place(runs: Sequence[Sequence[Node]], plain: list[Any]) -> Place:
+    """Return a place as it comes back."""
+    run, number, answer, earlier = plain
+    place = Place(runs[run], number, answer)
+    place.earlier = [Place(runs[run], *one) for one in earlier]
+    return place
 
 
 class _Writer:
@@ -162,8 +171,7 @@ class _Reader:
         point, ordinal, place = plain
         if point < 0:
             return Turn(None, 0, None)
-        run, number, answer = place
-        return Turn(self.points[point], ordinal, Place(self.runs[run], number, answer))
+        return Turn(self.points[point], ordinal, read_place(self.runs, place))
 
 
 def restored(search: Exhaustive, state: dict[str, Any]) -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from procession.explorer.prefix import Prefix
 from procession.explorer.properties import Property, Violation, violations
 from procession.explorer.queries import Query
 from procession.explorer.recorder import Strategy
 from procession.explorer.sampling import sample
-from procession.explorer.steps import Node, Object, trace_class
+from procession.explorer.steps import Node, Object, Step, trace_class
 from procession.explorer.subject import Outcome, Run, Subject
 from procession.explorer.wakeup import Follow, Grown, Wanted, grown
 from procession.hw.chooser import OF_STEPS, Choice
 
 __all__ = ("Expectation", "Job", "Looker", "Sight", "expected")
+
+NOWHERE: Final = 1 << 62
 
 # An outcome's text, or the part of it before its output; several of them; or a function of an outcome.
 Expectation: TypeAlias = str | Sequence[str] | Callable[[Outcome], bool]
@@ -49,7 +51,8 @@ class Sight(NamedTuple):
     outcome: None if it was given up.  trace_class: the same number for runs that cannot be told apart.  record: the
     choices.  wrong: what is.  steps: how many.  touches: by thread, what it has touched and how.  nodes: the questions
     behind the job's, if that may go deeper.  objects: of each of those what the step that it let begin has touched,
-    None for one in the midst of a step.  grown: what the run adds, in a search for all orders.
+    None for one in the midst of a step.  grown: what the run adds, in a search for all orders.  alike: of a run that
+    goes no deeper, the first step before which its last deviation could have been made, and all would be the same.
     """
 
     outcome: Outcome | None
@@ -61,6 +64,7 @@ class Sight(NamedTuple):
     nodes: tuple[Node, ...]
     objects: tuple[tuple[Object, ...] | None, ...]
     grown: Grown | None = None
+    alike: int = NOWHERE
 
 
 class Looker:
@@ -104,6 +108,9 @@ class Looker:
             more = grown(run, job.prefix, job.wanted.at)
         if run.outcome is None:
             return Sight(None, 0, (), (), len(steps), {}, (), (), more)
+        alike = NOWHERE
+        if not job.deeper and job.prefix and job.sample is None and job.wanted is None:
+            alike = _alike_from(run.recorder.nodes[len(job.prefix) - 1], steps)
         nodes: tuple[Node, ...] = ()
         if job.deeper:
             nodes = tuple(run.recorder.nodes[len(job.prefix) :])
@@ -117,6 +124,7 @@ class Looker:
             nodes,
             tuple(_objects(run, node) for node in nodes),
             more,
+            alike,
         )
 
     def _touches(self, run: Run) -> dict[int, dict[Object, int]]:
@@ -136,6 +144,34 @@ def _objects(run: Run, node: Node) -> tuple[Object, ...] | None:
     if node.kind not in OF_STEPS or node.step >= len(steps) - 1:
         return None  # the last one of all is the end of an init, and of what others were about to do
     return tuple(steps[node.step].touched)
+
+
+def _alike_from(node: Node, steps: Sequence[Step]) -> int:
+    """Return the first step before which the answer to this question could have been given all the same.
+
+    Those who go before the thread whose turn it was, until that goes on, go before its last steps as well, where
+    nothing of what they do has to do with these.
+    """
+    at = node.step
+    if node.kind not in OF_STEPS:
+        return at
+    turn = node.candidates[0]
+    ahead: list[Step] = []
+    for step in steps[at:]:
+        if step.nr == turn:
+            break
+        if step.barrier or turn in step.wakes:
+            return at
+        ahead.append(step)
+    else:
+        return at
+    threads = {step.nr for step in ahead}
+    while at and steps[at - 1].nr == turn:
+        step = steps[at - 1]
+        if step.barrier or threads.intersection(step.wakes) or any(one.conflicts(step.touched) for one in ahead):
+            break
+        at -= 1
+    return at
 
 
 def expected(expect: Expectation, outcome: Outcome) -> bool:
