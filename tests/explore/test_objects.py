@@ -106,8 +106,8 @@ OUTCOMES = {
 # A hundred schedules and more, most of which only repeat others.
 LARGE = {
     *("attached", "between", "blocks", "children", "continued", "deathsig", "either_zombie", "epoll"),
-    *("exec_handlers", "group_grows", "handler_blocks", "inherited_group", "joins", "killed_by", "last_end"),
-    *("lease", "listing", "memory", "moved_or_gone", "no_stops", "orphan_stops", "reaped_group", "stops"),
+    *("exec_handlers", "group_grows", "handler_blocks", "inherited_group", "joins", "killed_before", "killed_by"),
+    *("last_end", "lease", "listing", "memory", "moved_or_gone", "no_stops", "orphan_stops", "reaped_group", "stops"),
     *("text_ends", "text_free", "to_all", "two_alarms"),
     *("undo", "undo_told", "waited_ignored", "waited_who", "waits_for_own_group", "who_sent"),
 }

@@ -289,6 +289,11 @@ def _signals(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
     fp.signals(task, ALL_SIGNALS)
 
 
+def _sigsuspend(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
+    raw = bytes_at(fp.k, task, args[0], 8)
+    fp.signals(task, ALL_SIGNALS & ~int.from_bytes(raw, "little"))
+
+
 def _sigaction(fp: Footprints, task: Task, args: tuple[Any, ...]) -> None:
     fp.touch(("sigactions", task.tgid, args[0]), WRITES if args[1] else READS)
 
@@ -523,7 +528,7 @@ CALLS: Final[dict[str, Call]] = {
     "rt_sigprocmask": _nothing,  # what it opens is handled behind it
     "rt_sigqueueinfo": _kill,
     "rt_sigreturn": _nothing,
-    "rt_sigsuspend": _nothing,
+    "rt_sigsuspend": _sigsuspend,
     "rt_sigtimedwait": _signals,
     "rt_tgsigqueueinfo": _kill,
     "sched_get_priority_max": _nothing,

@@ -260,12 +260,12 @@ class Footprints:
         if mode in (S_IFIFO, S_IFSOCK):
             # Who is the last one depends on who has closed it before: the last but one decides that.
             self.touch(("ends", *inode_object(inode)[1:], file.f_mode & FMODE_WRITE), WRITES if left < 2 else ADDS)
+        if mode == S_IFREG and file.f_mode & FMODE_WRITE:
+            self.touch(("text", *inode_object(inode)[1:]), ADDS)
         if left:
             return
         if mode in (S_IFIFO, S_IFSOCK) or mode not in (S_IFREG, S_IFCHR) or type(file).__name__ == "TtyFile":
             self.file(file, WRITES)
-        elif mode == S_IFREG and file.f_mode & FMODE_WRITE:
-            self.touch(("text", *inode_object(inode)[1:]), ADDS)
 
     def _alone(self, task: Task, inode: Inode) -> bool:
         """Whether a pipe is open in this process alone, so that nobody notices when it goes away."""

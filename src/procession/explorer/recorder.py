@@ -261,7 +261,8 @@ class Recorder(Provider):
         if e.event == "sched_process_fork":
             self._born(e)
         elif self.steps and e.event == "sched_wakeup":
-            self.steps[-1].wakes.append(e.pid)
+            if not self.barrier:  # else it is time that wakes, not who was the last to go to sleep
+                self.steps[-1].wakes.append(e.pid)
         elif self.steps and e.event == "sys_exit":
             self._call_ended(e, self.steps[-1])
         elif self.steps and self.footprints is not None and self.k is not None:

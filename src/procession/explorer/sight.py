@@ -143,6 +143,8 @@ def _objects(run: Run, node: Node) -> tuple[Object, ...] | None:
     steps = run.recorder.steps
     if node.kind not in OF_STEPS or node.step >= len(steps) - 1:
         return None  # the last one of all is the end of an init, and of what others were about to do
+    if steps[node.step].wakes:
+        return None  # one more to choose from: who is next by default may be another
     return tuple(steps[node.step].touched)
 
 
@@ -165,10 +167,9 @@ def _alike_from(node: Node, steps: Sequence[Step]) -> int:
         ahead.append(step)
     else:
         return at
-    threads = {step.nr for step in ahead}
     while at and steps[at - 1].nr == turn:
         step = steps[at - 1]
-        if step.barrier or threads.intersection(step.wakes) or any(one.conflicts(step.touched) for one in ahead):
+        if step.barrier or step.wakes or any(one.conflicts(step.touched) for one in ahead):
             break
         at -= 1
     return at
