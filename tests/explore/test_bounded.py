@@ -28,11 +28,12 @@ def every(what, deviations):
 
 
 def told(runs, name):
-    """What can be told apart in runs, and how many there are; when an init looks is no matter."""
-    found = [
-        run.outcome if name in TOLD_APART else trace_class([step for step in run.recorder.steps if step.nr != 1])
-        for run in runs
-    ]
+    """What can be told apart in runs until the program ends, and how many they are. When an init looks is left out."""
+    found = []
+    for run in runs:
+        steps = [step for step in run.recorder.steps[: run.recorder.ended] if step.nr != 1]
+        found.append(run.outcome if name in TOLD_APART else trace_class(steps))
+        del run
     return set(found), len(found)
 
 

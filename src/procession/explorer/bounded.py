@@ -2,7 +2,8 @@
 
 The first failure is then the one with the shortest explanation. Where a thread's next step touches nothing that
 anybody else does, it does not matter whether others go before it or behind it, so that no deviation is tried there: the
-thread's next question offers the same.
+thread's next question offers the same. Nor is one where it was tried in a run of the same class so far; nor, of the
+last level, where it would come to the same a step later.
 
 Whoever runs the schedules, several at a time or one by one, gives back what was seen in the order in which they were
 given out: so the search is the same.
@@ -80,7 +81,8 @@ class Bounded:
     begun: whether the default schedule was seen.  level: how many deviations there are in the schedules that are run
     now.  left: how many of those are known and still to be run.  waiting, skipped: by level, the places where a
     deviation is to be added, and those where it would change nothing as far as is known.  put_off: places of the last
-    level that come when those that wait are done.
+    level that come when those that wait are done.  known: what was added to which beginnings, by their classes: in the
+    same class they are the same, with all that can be added behind.
     """
 
     def __init__(self, subject: Subject, deviations: int, without: frozenset[str] = frozenset()) -> None:
@@ -93,6 +95,7 @@ class Bounded:
         self.left = 1
         self.waiting: list[list[Place]] = [[] for _ in range(deviations + 2)]
         self.put_off: list[Place] = []
+        self.known: set[tuple[int, str, tuple[int, ...], int]] = set()
         self.skipped: dict[int, list[tuple[Place, tuple[Object, ...]]]] = {}
 
     def runs(self) -> Iterator[Run]:
@@ -143,7 +146,7 @@ class Bounded:
         nodes = (*job.prefix, *sight.nodes)
         more: list[Place] = []
         for number, objects in enumerate(sight.objects, len(job.prefix)):
-            places = [Place(nodes, number, answer) for answer in range(1, len(nodes[number].candidates))]
+            places = self._new(nodes, number, sight.came[number - len(job.prefix)])
             if objects is not None and not self.shared.meets(objects):
                 self.skipped.setdefault(self.level + 1, []).extend((place, objects) for place in places)
             else:
@@ -151,6 +154,17 @@ class Bounded:
         if self.level + 1 == self.deviations:
             more = _in_chains(more)
         self.waiting[self.level + 1].extend(reversed(more))
+
+    def _new(self, nodes: Sequence[Node], number: int, came: int) -> list[Place]:
+        """Return the places at a question of a run that has come to a class, unless there were such before."""
+        node = nodes[number]
+        places: list[Place] = []
+        for answer in range(1, len(node.candidates)):
+            key = came, node.kind, node.candidates, answer
+            if key not in self.known:
+                self.known.add(key)
+                places.append(Place(nodes, number, answer))
+        return places
 
     def _put_off(self, places: list[Place], alike: int) -> None:
         """Keep the places before one that was looked at for later, but for those that come to the same."""

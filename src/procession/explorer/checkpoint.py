@@ -146,6 +146,7 @@ class Checkpoint:
                 "level": bounded.level,
                 "waiting": waiting,
                 "put off": put_off,
+                "known": sorted(bounded.known),
                 "skipped": skipped,
                 "shared": [objects.index(thing, thing) for thing in sorted(shared.objects, key=repr)],
                 "touched": touched,
@@ -177,6 +178,9 @@ class Checkpoint:
         bounded.level = frontier["level"]
         bounded.waiting = [[read_place(runs, one) for one in places] for places in frontier["waiting"]]
         bounded.put_off = [read_place(runs, one) for one in frontier["put off"]]
+        bounded.known = {
+            (came, kind, tuple(candidates), answer) for came, kind, candidates, answer in frontier["known"]
+        }
         bounded.skipped = {
             level: [(read_place(runs, place), tuple(things[n] for n in objects)) for place, objects in places]
             for level, places in frontier["skipped"]

@@ -10,7 +10,7 @@ from procession.explorer.properties import Property, Violation, violations
 from procession.explorer.queries import Query
 from procession.explorer.recorder import Strategy
 from procession.explorer.sampling import sample
-from procession.explorer.steps import Node, Object, Step, trace_class
+from procession.explorer.steps import Node, Object, Step, trace_classes
 from procession.explorer.subject import Outcome, Run, Subject
 from procession.explorer.wakeup import Follow, Grown, Wanted, grown
 from procession.hw.chooser import OF_STEPS, Choice
@@ -51,8 +51,9 @@ class Sight(NamedTuple):
     outcome: None if it was given up.  trace_class: the same number for runs that cannot be told apart.  record: the
     choices.  wrong: what is.  steps: how many.  touches: by thread, what it has touched and how.  nodes: the questions
     behind the job's, if that may go deeper.  objects: of each of those what the step that it let begin has touched,
-    None for one in the midst of a step.  grown: what the run adds, in a search for all orders.  alike: of a run that
-    goes no deeper, the first step before which its last deviation could have been made, and all would be the same.
+    None for one in the midst of a step.  came: to each of those, the class of the run so far.  grown: what the run
+    adds, in a search for all orders.  alike: of a run that goes no deeper, the first step before which its last
+    deviation could have been made, and all would be the same.
     """
 
     outcome: Outcome | None
@@ -63,6 +64,7 @@ class Sight(NamedTuple):
     touches: dict[int, dict[Object, int]]
     nodes: tuple[Node, ...]
     objects: tuple[tuple[Object, ...] | None, ...]
+    came: tuple[int, ...] = ()
     grown: Grown | None = None
     alike: int = NOWHERE
 
@@ -107,22 +109,24 @@ class Looker:
         if job.wanted is not None:
             more = grown(run, job.prefix, job.wanted.at)
         if run.outcome is None:
-            return Sight(None, 0, (), (), len(steps), {}, (), (), more)
+            return Sight(None, 0, (), (), len(steps), {}, (), (), (), more)
         alike = NOWHERE
         if not job.deeper and job.prefix and job.sample is None and job.wanted is None:
             alike = _alike_from(run.recorder.nodes[len(job.prefix) - 1], steps)
         nodes: tuple[Node, ...] = ()
+        classes = trace_classes(steps)
         if job.deeper:
             nodes = tuple(run.recorder.nodes[len(job.prefix) :])
         return Sight(
             run.outcome,
-            trace_class(steps),
+            classes[-1],
             tuple(run.machine.chooser.record),
             tuple(self.wrong(run)),
             len(steps),
             {} if job.sample is not None or job.wanted is not None else self._touches(run),
             nodes,
             tuple(_objects(run, node) for node in nodes),
+            tuple(classes[node.step] for node in nodes),
             more,
             alike,
         )

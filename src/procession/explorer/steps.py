@@ -22,6 +22,7 @@ __all__ = (
     "conflict",
     "shared_object",
     "trace_class",
+    "trace_classes",
 )
 
 # How a step touches an object.
@@ -121,12 +122,18 @@ def trace_class(steps: list[Step]) -> int:
 
     A step is known by its thread, its call and what it had to come behind; the class by all its steps.
     """
+    return trace_classes(steps)[-1]
+
+
+def trace_classes(steps: list[Step]) -> list[int]:
+    """Return the class of a run after 0, 1, 2 … of its steps."""
     writers: dict[Object, int] = {}
     readers: dict[Object, int] = {}
     adders: dict[Object, int] = {}
     last: dict[int, int] = {}
     born: dict[int, int] = {}
     total = 0
+    classes = [0]
     everything = 0  # the last step that touched everything
     since = 0  # what all since then come to
     for step in steps:
@@ -159,4 +166,5 @@ def trace_class(steps: list[Step]) -> int:
             born[nr] = before
         since = since + before & 0xFFFFFFFFFFFFFFFF
         total = total + before & 0xFFFFFFFFFFFFFFFF
-    return total
+        classes.append(total)
+    return classes
