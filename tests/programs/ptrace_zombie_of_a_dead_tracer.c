@@ -1,5 +1,5 @@
 /* A tracer ends without having waited for a dead tracee: the real parent hears of it then; if the tracer was a thread of a
-   parent that ignores its children, nobody has to, and it is gone, as another thread hears that waits for it. */
+   parent that ignores its children, nobody has to, and it is gone. */
 #include "trace.h"
 
 static volatile sig_atomic_t chld, code;
@@ -19,11 +19,6 @@ static void *trace_it(void *arg) {
   kill(pid, SIGKILL);
   wait_state(pid, "Z");
   open_gate(&dead);
-  return NULL;
-}
-static void *trace_it_until_main_waits(void *arg) {
-  trace_it(arg);
-  wait_asleep(getpid());
   return NULL;
 }
 
@@ -53,12 +48,5 @@ int main(void) {
   for (int i = 0; i < 500 && state_of(pid) != '-'; i++) sleep_ms(1);
   say("a parent that ignores its children: it is %c", state_of(pid));
   show("wait", waitpid(pid, NULL, WNOHANG));
-
-  pid = start(sleep_for_ever);
-  pthread_create(&t, NULL, trace_it_until_main_waits, NULL);
-  pass_gate(&dead);
-  pass_gate(&dead);
-  show("a wait that has begun", waitpid(pid, NULL, __WNOTHREAD));
-  pthread_join(t, NULL);
   return 0;
 }

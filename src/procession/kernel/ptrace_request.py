@@ -107,9 +107,7 @@ def _setoptions(child: Task, data: int) -> None:
 
 
 def _getsiginfo(current: Task, child: Task, data: UserPtr) -> None:
-    """Store the siginfo of child's stop; raises EINVAL in a group stop, which has none; ESRCH, EFAULT."""
-    if child.sighand is None:
-        raise LinuxError(Errno.ESRCH, "released")
+    """Store the siginfo of child's stop; raises EINVAL in a group stop, which has none; EFAULT."""
     if child.last_siginfo is None:
         raise LinuxError(Errno.EINVAL, "no siginfo in this stop")
     siginfo.copy_siginfo_to_user(current, data, child.last_siginfo)
@@ -118,8 +116,7 @@ def _getsiginfo(current: Task, child: Task, data: UserPtr) -> None:
 def _setsiginfo(current: Task, child: Task, data: UserPtr) -> None:
     """Replace the siginfo of child's stop; raises EFAULT first, then as _getsiginfo."""
     info = siginfo.siginfo_from_user(uaccess.copy_from_user(current, data, siginfo.SIGINFO_SIZE))
-    if child.sighand is None:
-        raise LinuxError(Errno.ESRCH, "released")
+    assert child.sighand is not None
     with child.sighand.siglock.irq():
         if child.last_siginfo is None:
             raise LinuxError(Errno.EINVAL, "no siginfo in this stop")
@@ -182,8 +179,9 @@ def _interrupt(child: Task) -> None:
 
     A trap that it is in already does not change, but one that listens traps anew.
     """
-    if not child.ptrace & PT_SEIZED or child.sighand is None:
+    if not child.ptrace & PT_SEIZED:
         raise LinuxError(Errno.EIO, "not seized")
+    assert child.sighand is not None
     with child.sighand.siglock.irq():
         if signal_jobctl.task_set_jobctl_pending(child, JOBCTL_TRAP_STOP):
             signal_queue.signal_wake_up(child, resume=bool(child.jobctl & JOBCTL_LISTENING))
@@ -191,8 +189,9 @@ def _interrupt(child: Task) -> None:
 
 def _listen(child: Task) -> None:
     """Leave a seized child in its trap until something happens to its group stop; raises EIO in another stop."""
-    if not child.ptrace & PT_SEIZED or child.sighand is None:
+    if not child.ptrace & PT_SEIZED:
         raise LinuxError(Errno.EIO, "not seized")
+    assert child.sighand is not None
     with child.sighand.siglock.irq():
         info = child.last_siginfo
         if info is None or info.code >> 8 != PTRACE_EVENT_STOP:
