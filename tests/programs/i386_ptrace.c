@@ -6,6 +6,7 @@
 #include <sys/user.h>
 
 static volatile int word = 0x12345678;
+static volatile int text[2] = {1, 2};
 
 static long peekusr(pid_t pid, unsigned long offset) {
   long value = 0x55555555;
@@ -60,12 +61,35 @@ static void memory(pid_t pid) {
   long value = 0;
   must(trace(PTRACE_PEEKDATA, pid, (unsigned long)&word, (unsigned long)&value));
   say("a word: %lx", value);
+  unsigned words[2] = {0, 0x77777777};
+  must(trace(PTRACE_PEEKTEXT, pid, (unsigned long)&word, (unsigned long)words));
+  say("the same as text: %x, behind it %x", words[0], words[1]);
   must(trace(PTRACE_POKEDATA, pid, (unsigned long)&word, 77));
+  must(trace(PTRACE_POKEDATA, pid, (unsigned long)text, 3));
+  must(trace(PTRACE_POKETEXT, pid, (unsigned long)text, 4));
   show("nothing there", trace(PTRACE_PEEKDATA, pid, 16, (unsigned long)&value));
   show("no place for it", trace(PTRACE_PEEKDATA, pid, (unsigned long)&word, 16));
   siginfo_t info;
   must(trace(PTRACE_GETSIGINFO, pid, 0, (unsigned long)&info));
   say("siginfo: signal %d code %d", info.si_signo, info.si_code);
+}
+
+static void events(pid_t pid) {
+  must(trace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACECLONE));
+  cont(pid, 0);
+  next_stop("it clones", pid);
+  unsigned child[2] = {0, 0x77777777};
+  must(trace(PTRACE_GETEVENTMSG, pid, 0, (unsigned long)child));
+  say("a child: %d, behind its number %x", child[0] > 0, child[1]);
+  next_stop("the child", (pid_t)child[0]);
+  kill((pid_t)child[0], SIGKILL);
+  next_stop("its end", (pid_t)child[0]);
+  must(trace(PTRACE_SYSCALL, pid, 0, 0));
+  next_stop("the call's end", pid);
+  unsigned regs[64];
+  struct iovec iov = {regs, ~3ul};
+  must(trace(PTRACE_GETREGSET, pid, 1, (unsigned long)&iov));
+  say("NT_PRSTATUS, into all there is: %zu", iov.iov_len);
 }
 
 static void calls(pid_t pid) {
@@ -97,13 +121,15 @@ int main(void) {
   CHILD(pid) {
     must(trace(PTRACE_TRACEME, 0, 0, 0));
     must(raise(SIGUSR1));
+    if (must(clone_fork(0)) == 0) _exit(0);
     long result = syscall(SYS_getppid);
-    _exit(result == 5 && word == 77 ? 3 : 4);
+    _exit(result == 5 && word == 77 && text[0] == 4 && text[1] == 2 ? 3 : 4);
   }
   next_stop("begin", pid);
   registers(pid);
   sets(pid);
   memory(pid);
+  events(pid);
   calls(pid);
   return 0;
 }

@@ -50,6 +50,9 @@ static void fs(void) {
       must(poke_user(pid, REG(fs_base), bases[b])), must(poke_user(pid, REG(fs), selectors[s]));
       say("fs_base %#lx, fs %#lx: %#lx, %#lx", bases[b], selectors[s], peek_user(pid, REG(fs_base)), peek_user(pid, REG(fs)));
     }
+  must(poke_user(pid, REG(fs_base), 0x123456789000));
+  static const unsigned long in_turn[] = {0x2b, 0x63, 0};
+  for (int s = 0; s < 3; s++) must(poke_user(pid, REG(fs), in_turn[s])), say("a high base, then fs %#lx: %#lx, %#lx", in_turn[s], peek_user(pid, REG(fs_base)), peek_user(pid, REG(fs)));
   must(poke_user(pid, REG(fs_base), 0x123456789000)), must(poke_user(pid, REG(fs_base), 0x123456789000)), must(poke_user(pid, REG(ds), 0x2b));
   step(pid);
   say("the same base again, and a step: %#lx, %#lx", peek_user(pid, REG(fs_base)), peek_user(pid, REG(fs)));
