@@ -23,6 +23,7 @@ int main(void) {
   show("the last word", peek_user(pid, sizeof(struct user) - 8));
   show("no memory for it", syscall(SYS_ptrace, PTRACE_PEEKUSER, pid, REG(rip), 8));
   show("set: between", poke_user(pid, offsetof(struct user, u_tsize), 1));
+  show("set: behind the registers", poke_user(pid, offsetof(struct user, u_fpvalid), 1));
   show("set: the last word", poke_user(pid, sizeof(struct user) - 8, 1));
   show("set: behind it", poke_user(pid, sizeof(struct user), 1));
   show("set: not aligned", poke_user(pid, 4, 1));
@@ -61,6 +62,8 @@ int main(void) {
   struct iovec all = {&other, ~7ul};
   must(ptrace(PTRACE_GETREGSET, pid, 1, &all));
   say("the set, into all there is: %zu", all.iov_len);
+  all.iov_len = 0;
+  show("XSTATE, set", ptrace(PTRACE_SETREGSET, pid, 0x202, &all));
   show("registers to nowhere", ptrace(PTRACE_GETREGS, pid, 0, 8));
   show("registers to the kernel", ptrace(PTRACE_GETREGS, pid, 0, 0xffff800000000000));
   show("registers from nowhere", ptrace(PTRACE_SETREGS, pid, 0, 8));

@@ -30,6 +30,14 @@ static void reads(void) {
   must(syscall(SYS_arch_prctl, ARCH_SET_GS, LOW));
   for (;;) __asm__ volatile("mov %%gs:0, %%eax; int3" : : : "rax");
 }
+/* The same by way of both, whose bases are high. */
+static void reads_high(void) {
+  volatile unsigned *at = mmap((void *)0x123456780000, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  at[0] = 7, at[1024] = 8;
+  must(syscall(SYS_arch_prctl, ARCH_SET_GS, at));
+  must(syscall(SYS_arch_prctl, ARCH_SET_FS, at + 1024));
+  for (;;) __asm__ volatile("mov %%gs:0, %%eax; mov %%fs:0, %%ecx; int3" : : : "rax", "rcx");
+}
 
 int main(void) {
   pid_t pid = start_tracee(spin);
@@ -77,6 +85,14 @@ int main(void) {
   must(ptrace(PTRACE_SET_THREAD_AREA, pid, 13, &d));
   resume(pid, PTRACE_CONT, 0);
   say("its slot has changed: %ld, gs_base %#lx", peek_user(pid, REG(rax)), peek_user(pid, REG(gs_base)));
+  end_tracee(pid);
+
+  pid = start_tracee(reads_high);
+  resume(pid, PTRACE_CONT, 0);
+  say("by way of gs and fs: %ld %ld", peek_user(pid, REG(rax)), peek_user(pid, REG(rcx)));
+  must(poke_user(pid, REG(ds), 0x2b));
+  resume(pid, PTRACE_CONT, 0);
+  say("another selector has been set: %ld %ld", peek_user(pid, REG(rax)), peek_user(pid, REG(rcx)));
   end_tracee(pid);
 
   pid = start_tracee(calls);
