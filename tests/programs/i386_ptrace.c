@@ -4,6 +4,7 @@
 #include "trace.h"
 #include <sys/uio.h>
 #include <sys/user.h>
+#include <ucontext.h>
 
 static volatile int word = 0x12345678;
 static volatile int text[2] = {1, 2};
@@ -116,6 +117,40 @@ static void calls(pid_t pid) {
   }
 }
 
+static volatile int saved_flags[2];
+static void plain(int sig) {
+  (void)sig;
+  saved_flags[0] = ((volatile int *)__builtin_frame_address(0))[3 + 16]; /* behind the signal is a struct sigcontext */
+}
+static void with_info(int sig, siginfo_t *info, void *context) {
+  (void)sig, (void)info;
+  saved_flags[1] = ((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL];
+}
+static void takes_steps(void) {
+  on_signal(SIGUSR1, plain);
+  on_siginfo(SIGUSR2, with_info, 0);
+  raise(SIGUSR1);
+  raise(SIGUSR2);
+  _exit((saved_flags[0] >> 8 & 1) + 2 * (saved_flags[1] >> 8 & 1) + 4 * (saved_flags[0] >> 9 & 1));
+}
+/* The trap flag of a step into a handler is not the program's to save. */
+static void handlers(void) {
+  pid_t pid = start_traced(takes_steps);
+  cont(pid, 0);
+  for (int sig = SIGUSR1; sig <= SIGUSR2; sig += SIGUSR2 - SIGUSR1) {
+    pass_stop(pid, sig);
+    must(trace(PTRACE_SINGLESTEP, pid, 0, 0));
+    next_stop("a step without the signal", pid);
+    kill(pid, sig);
+    must(trace(PTRACE_SINGLESTEP, pid, 0, 0));
+    pass_stop(pid, sig);
+    must(trace(PTRACE_SINGLESTEP, pid, 0, (unsigned long)sig));
+    next_stop("a step into its handler", pid);
+    cont(pid, 0);
+  }
+  next_stop("trap flags that were saved", pid);
+}
+
 int main(void) {
   pid_t pid;
   CHILD(pid) {
@@ -131,5 +166,6 @@ int main(void) {
   memory(pid);
   events(pid);
   calls(pid);
+  handlers();
   return 0;
 }
