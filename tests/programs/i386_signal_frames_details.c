@@ -23,11 +23,12 @@ static unsigned word(unsigned offset) {
   memcpy(&value, frame + offset, 4);
   return value;
 }
-/* kill(2) to itself with this stack pointer, and the direction flag set. */
+/* kill(2) to itself with this stack pointer, the direction flag set, and no segments of data. */
 static unsigned kill_on(char *sp, int sig) {
-  unsigned after;
-  __asm__ volatile("mov %%esp, %%esi; mov %1, %%esp; std; int $0x80; pushf; pop %0; cld; mov %%esi, %%esp"
-                   : "=&r"(after) : "r"(sp), "a"(SYS_kill), "b"(getpid()), "c"(sig) : "esi", "memory");
+  unsigned after = 0;
+  __asm__ volatile("mov %%esp, %%esi; mov %1, %%esp; std; mov %0, %%ds; mov %0, %%es; int $0x80; pushf; pop %0; cld;"
+                   "push %%ss; pop %%ds; push %%ss; pop %%es; mov %%esi, %%esp"
+                   : "+d"(after) : "D"(sp), "a"(SYS_kill), "b"(getpid()), "c"(sig) : "esi", "memory");
   return after;
 }
 
@@ -93,6 +94,8 @@ static void changes(int sig, siginfo_t *info, void *context) {
   static char room[8192];
   regs[REG_FS] = 0x28, regs[REG_SS] &= ~RPL, regs[REG_CS] &= ~RPL, regs[REG_DS] &= ~RPL;
   regs[REG_EFL] = 0;
+  unsigned short control = 0xc7f;
+  __asm__ volatile("fldcw %0" : : "m"(control));
   if (sig == SIGUSR2) uc->uc_mcontext.fpregs = NULL;
   uc->uc_stack = (stack_t){.ss_sp = room, .ss_size = sizeof room};
 }
@@ -101,12 +104,12 @@ static void changed(void) {
   for (int sig = SIGUSR1; sig <= SIGUSR2; sig += SIGUSR2 - SIGUSR1) {
     install(sig, changes, SA_SIGINFO);
     unsigned fs, ss, cs, ds, flags;
-    __asm__ volatile("fldcw %0" : : "m"(control));
+    __asm__ volatile("fldcw %0; pushf; orl $0x200000, (%%esp); popf" : : "m"(control));
     kill(getpid(), sig);
     __asm__ volatile("pushf; pop %0; mov %%fs, %1; mov %%ss, %2; mov %%cs, %3; mov %%ds, %4" : "=r"(flags), "=r"(fs), "=r"(ss), "=r"(cs), "=r"(ds));
     unsigned short now;
     __asm__ volatile("fnstcw %0; fninit" : "=m"(now));
-    say("selectors %x %x %x %x, interrupts %d, control word %x", fs, ss, cs, ds, flags >> 9 & 1, now);
+    say("selectors %x %x %x %x, ID %d, control word %x", fs, ss, cs, ds, flags >> 21 & 1, now);
   }
   stack_t ss;
   must(sigaltstack(NULL, &ss));
