@@ -93,6 +93,9 @@ int main(void) {
   must(poke_user(pid, REG(ds), 0x2b));
   resume(pid, PTRACE_CONT, 0);
   say("another selector has been set: %ld %ld", peek_user(pid, REG(rax)), peek_user(pid, REG(rcx)));
+  must(poke_user(pid, REG(gs), 0x2b)), must(poke_user(pid, REG(fs), 0x2b));
+  int status = resume(pid, PTRACE_CONT, 0);
+  say("selectors beside the bases: %s, %ld %ld", wait_str(status), peek_user(pid, REG(rax)), peek_user(pid, REG(rcx)));
   end_tracee(pid);
 
   pid = start_tracee(calls);
