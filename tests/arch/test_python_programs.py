@@ -606,6 +606,10 @@ def test_python_programs_have_system_call_stops():
             await sys.ptrace(PTRACE_GETREGS, child, 0, 0)
         except OSError as error:
             stops.append(error.errno)
+        try:
+            await sys.ptrace(PTRACE_CONT, child, 0, bytearray(8))  # an address where a number is to be
+        except OSError as error:
+            stops.append(error.errno)
         await sys.ptrace(PTRACE_SYSCALL, child, 0, 0)
         await sys.waitpid(child)  # print's write begins
         await sys.ptrace(PTRACE_SYSEMU, child, 0, 0)
@@ -615,4 +619,4 @@ def test_python_programs_have_system_call_stops():
         await sys.print(stops, sys.WEXITSTATUS(status))
         return 0
 
-    assert run(main) == "pid True\n38\n[133, 133, 133, 133, 5] 4\n"
+    assert run(main) == "pid True\n38\n[133, 133, 133, 133, 5, 5] 4\n"

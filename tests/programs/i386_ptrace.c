@@ -4,8 +4,10 @@
 #include "trace.h"
 #include <sys/uio.h>
 #include <sys/user.h>
+#include <ucontext.h>
 
 static volatile int word = 0x12345678;
+static volatile int text[2] = {1, 2};
 
 static long peekusr(pid_t pid, unsigned long offset) {
   long value = 0x55555555;
@@ -60,12 +62,35 @@ static void memory(pid_t pid) {
   long value = 0;
   must(trace(PTRACE_PEEKDATA, pid, (unsigned long)&word, (unsigned long)&value));
   say("a word: %lx", value);
+  unsigned words[2] = {0, 0x77777777};
+  must(trace(PTRACE_PEEKTEXT, pid, (unsigned long)&word, (unsigned long)words));
+  say("the same as text: %x, behind it %x", words[0], words[1]);
   must(trace(PTRACE_POKEDATA, pid, (unsigned long)&word, 77));
+  must(trace(PTRACE_POKEDATA, pid, (unsigned long)text, 3));
+  must(trace(PTRACE_POKETEXT, pid, (unsigned long)text, 4));
   show("nothing there", trace(PTRACE_PEEKDATA, pid, 16, (unsigned long)&value));
   show("no place for it", trace(PTRACE_PEEKDATA, pid, (unsigned long)&word, 16));
   siginfo_t info;
   must(trace(PTRACE_GETSIGINFO, pid, 0, (unsigned long)&info));
   say("siginfo: signal %d code %d", info.si_signo, info.si_code);
+}
+
+static void events(pid_t pid) {
+  must(trace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACECLONE));
+  cont(pid, 0);
+  next_stop("it clones", pid);
+  unsigned child[2] = {0, 0x77777777};
+  must(trace(PTRACE_GETEVENTMSG, pid, 0, (unsigned long)child));
+  say("a child: %d, behind its number %x", child[0] > 0, child[1]);
+  next_stop("the child", (pid_t)child[0]);
+  kill((pid_t)child[0], SIGKILL);
+  next_stop("its end", (pid_t)child[0]);
+  must(trace(PTRACE_SYSCALL, pid, 0, 0));
+  next_stop("the call's end", pid);
+  unsigned regs[64];
+  struct iovec iov = {regs, ~3ul};
+  must(trace(PTRACE_GETREGSET, pid, 1, (unsigned long)&iov));
+  say("NT_PRSTATUS, into all there is: %zu", iov.iov_len);
 }
 
 static void calls(pid_t pid) {
@@ -92,18 +117,55 @@ static void calls(pid_t pid) {
   }
 }
 
+static volatile int saved_flags[2];
+static void plain(int sig) {
+  (void)sig;
+  saved_flags[0] = ((volatile int *)__builtin_frame_address(0))[3 + 16]; /* behind the signal is a struct sigcontext */
+}
+static void with_info(int sig, siginfo_t *info, void *context) {
+  (void)sig, (void)info;
+  saved_flags[1] = ((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL];
+}
+static void takes_steps(void) {
+  on_signal(SIGUSR1, plain);
+  on_siginfo(SIGUSR2, with_info, 0);
+  raise(SIGUSR1);
+  raise(SIGUSR2);
+  _exit((saved_flags[0] >> 8 & 1) + 2 * (saved_flags[1] >> 8 & 1) + 4 * (saved_flags[0] >> 9 & 1));
+}
+/* The trap flag of a step into a handler is not the program's to save. */
+static void handlers(void) {
+  pid_t pid = start_traced(takes_steps);
+  cont(pid, 0);
+  for (int sig = SIGUSR1; sig <= SIGUSR2; sig += SIGUSR2 - SIGUSR1) {
+    pass_stop(pid, sig);
+    must(trace(PTRACE_SINGLESTEP, pid, 0, 0));
+    next_stop("a step without the signal", pid);
+    kill(pid, sig);
+    must(trace(PTRACE_SINGLESTEP, pid, 0, 0));
+    pass_stop(pid, sig);
+    must(trace(PTRACE_SINGLESTEP, pid, 0, (unsigned long)sig));
+    next_stop("a step into its handler", pid);
+    cont(pid, 0);
+  }
+  next_stop("trap flags that were saved", pid);
+}
+
 int main(void) {
   pid_t pid;
   CHILD(pid) {
     must(trace(PTRACE_TRACEME, 0, 0, 0));
     must(raise(SIGUSR1));
+    if (must(clone_fork(0)) == 0) _exit(0);
     long result = syscall(SYS_getppid);
-    _exit(result == 5 && word == 77 ? 3 : 4);
+    _exit(result == 5 && word == 77 && text[0] == 4 && text[1] == 2 ? 3 : 4);
   }
   next_stop("begin", pid);
   registers(pid);
   sets(pid);
   memory(pid);
+  events(pid);
   calls(pid);
+  handlers();
   return 0;
 }

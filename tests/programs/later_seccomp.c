@@ -135,6 +135,7 @@ static void traced(void) {
     raise(SIGSTOP);
     must(on_call(SYS_getppid, SECCOMP_RET_TRACE | 9));
     show("TRACE, let through", getppid_() > 0);
+    show("TRACE, asked for no more", getppid_());
     _exit(0);
   }
   int status;
@@ -145,6 +146,7 @@ static void traced(void) {
   must(waitpid(pid, &status, 0));
   must(ptrace(PTRACE_GETEVENTMSG, pid, 0, &message));
   say("event %d, message %lu", status >> 16, message);
+  must(ptrace(PTRACE_SETOPTIONS, pid, 0, 0));
   must(ptrace(PTRACE_CONT, pid, 0, 0));
   say("%s", reap(pid));
 }

@@ -58,5 +58,13 @@ int main(void) {
   must(trace(PTRACE_LISTEN, pid, 0, 0));
   kill(pid, SIGKILL);
   next_stop("SIGKILL", pid);
+
+  /* What it says of its stop does not make it a seized one. */
+  pid = start_traced(sleep_for_ever);
+  siginfo_t info = {.si_signo = SIGTRAP, .si_code = SIGTRAP | EVENT_STOP_OF_3_2 << 8};
+  show_ok("a stop made to look like it", trace(PTRACE_SETSIGINFO, pid, 0, (unsigned long)&info));
+  show_ok("LISTEN", trace(PTRACE_LISTEN, pid, 0, 0));
+  kill(pid, SIGKILL);
+  next_stop("SIGKILL", pid);
   return 0;
 }

@@ -1,6 +1,7 @@
 /* struct user as a tracer reads and writes it: what is where, what is refused, selectors, bases, flags. */
 // differs: 3.2 keeps a base below 4 GiB in a slot of the GDT, which shows in the selector, and EFAULTs stop a SETREGS halfway
 #include "ptrace.h"
+#include <sys/uio.h>
 
 static void spin(void) {
   for (;;) __asm__ volatile("pause");
@@ -22,6 +23,7 @@ int main(void) {
   show("the last word", peek_user(pid, sizeof(struct user) - 8));
   show("no memory for it", syscall(SYS_ptrace, PTRACE_PEEKUSER, pid, REG(rip), 8));
   show("set: between", poke_user(pid, offsetof(struct user, u_tsize), 1));
+  show("set: behind the registers", poke_user(pid, offsetof(struct user, u_fpvalid), 1));
   show("set: the last word", poke_user(pid, sizeof(struct user) - 8, 1));
   show("set: behind it", poke_user(pid, sizeof(struct user), 1));
   show("set: not aligned", poke_user(pid, 4, 1));
@@ -57,6 +59,11 @@ int main(void) {
   say("rax %s", set(pid, REG(rax), -512UL));
 
   struct user_regs_struct r = regs_of(pid), other;
+  struct iovec all = {&other, ~7ul};
+  must(ptrace(PTRACE_GETREGSET, pid, 1, &all));
+  say("the set, into all there is: %zu", all.iov_len);
+  all.iov_len = 0;
+  show("XSTATE, set", ptrace(PTRACE_SETREGSET, pid, 0x202, &all));
   show("registers to nowhere", ptrace(PTRACE_GETREGS, pid, 0, 8));
   show("registers to the kernel", ptrace(PTRACE_GETREGS, pid, 0, 0xffff800000000000));
   show("registers from nowhere", ptrace(PTRACE_SETREGS, pid, 0, 8));

@@ -50,6 +50,9 @@ static void fs(void) {
       must(poke_user(pid, REG(fs_base), bases[b])), must(poke_user(pid, REG(fs), selectors[s]));
       say("fs_base %#lx, fs %#lx: %#lx, %#lx", bases[b], selectors[s], peek_user(pid, REG(fs_base)), peek_user(pid, REG(fs)));
     }
+  must(poke_user(pid, REG(fs_base), 0x123456789000));
+  static const unsigned long in_turn[] = {0x2b, 0x63, 0};
+  for (int s = 0; s < 3; s++) must(poke_user(pid, REG(fs), in_turn[s])), say("a high base, then fs %#lx: %#lx, %#lx", in_turn[s], peek_user(pid, REG(fs_base)), peek_user(pid, REG(fs)));
   must(poke_user(pid, REG(fs_base), 0x123456789000)), must(poke_user(pid, REG(fs_base), 0x123456789000)), must(poke_user(pid, REG(ds), 0x2b));
   step(pid);
   say("the same base again, and a step: %#lx, %#lx", peek_user(pid, REG(fs_base)), peek_user(pid, REG(fs)));
@@ -60,7 +63,7 @@ static void fs(void) {
 static void loads(void) {
   struct user_desc d = {.entry_number = 1, .base_addr = 0x4000, .limit = 0xfffff, .limit_in_pages = 1, .seg_32bit = 1, .useable = 1};
   must(syscall(SYS_modify_ldt, 0x11, &d, sizeof d));
-  __asm__ volatile("mov %0, %%fs; mov %0, %%ss; int3; mov $110, %%eax; syscall" : : "r"(0xf) : "rax", "rcx", "r11");
+  __asm__ volatile("mov %0, %%fs; mov %0, %%ss; int3; xor %%eax, %%eax; syscall" : : "r"(0xf) : "rax", "rcx", "r11");
   for (;;) __asm__ volatile("pause");
 }
 static void loaded(void) {
@@ -70,6 +73,30 @@ static void loaded(void) {
   resume(pid, PTRACE_SYSCALL, 0);
   say("at a call: orig_rax %ld, fs %#lx, ss %#lx", peek_user(pid, REG(orig_rax)), peek_user(pid, REG(fs)), peek_user(pid, REG(ss)));
   end_tracee(pid);
+}
+
+/* Both bases, then selectors beside them. */
+static void sets_both(void) {
+  struct user_desc d = {.entry_number = 1, .base_addr = 0x4000, .limit = 0xfffff, .limit_in_pages = 1, .seg_32bit = 1, .useable = 1};
+  must(syscall(SYS_modify_ldt, 0x11, &d, sizeof d));
+  must(syscall(SYS_arch_prctl, ARCH_SET_GS, 0x765432101000));
+  must(syscall(SYS_arch_prctl, ARCH_SET_FS, 0x765432102000));
+  __asm__ volatile("mov %0, %%fs; mov %0, %%gs; int3; mov %1, %%fs; mov %1, %%gs; int3" : : "r"(0xf), "r"(0));
+  for (;;) __asm__ volatile("pause");
+}
+static void forgotten(void) {
+  for (int all = 0; all < 2; all++) {
+    pid_t pid = start_tracee(sets_both);
+    resume(pid, PTRACE_CONT, 0);
+    unsigned long fs = all ? regs_of(pid).fs_base : (unsigned long)peek_user(pid, REG(fs_base)), gs = (unsigned long)peek_user(pid, REG(gs_base));
+    say("both loaded, seen %s: fs_base %#lx, gs_base %#lx", all ? "in the set" : "one by one", fs, gs);
+    must(poke_user(pid, REG(fs_base), 0x765432103000)), must(poke_user(pid, REG(fs), 0xf));
+    must(poke_user(pid, REG(gs_base), 0x765432104000)), must(poke_user(pid, REG(gs), 0xf));
+    resume(pid, PTRACE_CONT, 0);
+    struct user_regs_struct r = regs_of(pid);
+    say("set beside bases, and taken off by the program: fs %#llx, %#llx, gs %#llx, %#llx", r.fs, r.fs_base, r.gs, r.gs_base);
+    end_tracee(pid);
+  }
 }
 
 static void spins(void) {
@@ -101,6 +128,6 @@ static void flags(void) {
 int main(void) {
   with("nothing", 0, -1u), with("a low base", 0x6000, -1u), with("a high base", 0x765432101000, -1u), with("a high base and 0", 0x765432101000, 0);
   with("a high base and the table's", 0x765432101000, 0xf), with("a low base and the table's", 0x6000, 0xf);
-  fs(), loaded(), flags();
+  fs(), loaded(), forgotten(), flags();
   return 0;
 }

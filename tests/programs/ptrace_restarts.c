@@ -1,4 +1,5 @@
-/* A call that a tracer's stop breaks off goes on when no handler runs; with a handler it ends or starts anew, as ever. */
+/* A call that a tracer's stop breaks off goes on when no handler runs; with a handler it ends or starts anew, as ever. A
+   tracer that takes its number away has it end with the errno that no program should see. */
 #include "trace.h"
 
 static void nothing(int sig) { (void)sig; }
@@ -7,7 +8,7 @@ static void reads(void) {
   on_signal(SIGUSR1, nothing);
   on_signal_flags(SIGUSR2, nothing, SA_RESTART);
   char c;
-  for (int i = 0; i < 2; i++) say("[read: %s]", read(fd[0], &c, 1) == -1 ? errname(errno) : "a byte");
+  for (int i = 0; i < 3; i++) say("[read: %s]", read(fd[0], &c, 1) == -1 ? errname(errno) : "a byte");
 }
 
 int main(void) {
@@ -24,6 +25,11 @@ int main(void) {
     cont(pid, passed[i]);
     if (i < 3) wait_asleep(pid);
   }
+  wait_asleep(pid);
+  kill(pid, SIGCHLD);
+  next_stop("a signal", pid);
+  must(trace(PTRACE_POKEUSER, pid, 15 * 8, -1ul));
+  cont(pid, 0);
   wait_asleep(pid);
   must(write(fd[1], "x", 1));
   next_stop("the end", pid);

@@ -3,6 +3,7 @@
 #include "ptrace.h"
 
 #include <linux/seccomp.h>
+#include <sys/uio.h>
 
 #ifndef PTRACE_SYSEMU
 #define PTRACE_SYSEMU 31
@@ -95,6 +96,19 @@ static void run_interrupted(void) {
   }
   show_stop(pid, "again", resume(pid, PTRACE_SYSCALL, 0));
   must(poke_user(pid, REG(orig_rax), -1UL));
+  end_tracee(pid);
+}
+/* cx of a call that a signal has broken off, seen in the set. */
+static void run_seen_in_the_set(void) {
+  pid_t pid = start_tracee(interrupted);
+  must(ptrace(PTRACE_CONT, pid, 0, 0));
+  wait_asleep(pid);
+  kill(pid, SIGUSR1);
+  wait_for(pid);
+  struct user_regs_struct r;
+  struct iovec all = {&r, sizeof r};
+  must(ptrace(PTRACE_GETREGSET, pid, 1, &all));
+  say("  in the set: orig_rax %d, cx -1 %d", (int)r.orig_rax, r.rcx == -1ULL);
   end_tracee(pid);
 }
 static void emulated(void) {
@@ -197,6 +211,7 @@ int main(int argc, char **argv) {
   run_calls();
   say("interrupted");
   run_interrupted();
+  run_seen_in_the_set();
   say("emulated");
   run_emulated();
   say("strict");

@@ -22,6 +22,23 @@ static void show_area(pid_t pid, const char *what, int index) {
       d.seg_32bit, d.contents, d.read_exec_only, d.limit_in_pages, d.seg_not_present, d.useable);
 }
 
+enum { LOW = 0x10000000 };
+/* Reads by way of gs, whose base is LOW, twice. */
+static void reads(void) {
+  volatile unsigned *at = mmap((void *)(long)LOW, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  at[0] = 7, at[1024] = 8;
+  must(syscall(SYS_arch_prctl, ARCH_SET_GS, LOW));
+  for (;;) __asm__ volatile("mov %%gs:0, %%eax; int3" : : : "rax");
+}
+/* The same by way of both, whose bases are high. */
+static void reads_high(void) {
+  volatile unsigned *at = mmap((void *)0x123456780000, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  at[0] = 7, at[1024] = 8;
+  must(syscall(SYS_arch_prctl, ARCH_SET_GS, at));
+  must(syscall(SYS_arch_prctl, ARCH_SET_FS, at + 1024));
+  for (;;) __asm__ volatile("mov %%gs:0, %%eax; mov %%fs:0, %%ecx; int3" : : : "rax", "rcx");
+}
+
 int main(void) {
   pid_t pid = start_tracee(spin);
   struct user_desc d = { .entry_number = 99, .base_addr = 0x1234000, .limit = 0xffffff, .seg_32bit = 1, .limit_in_pages = 1, .useable = 1, .lm = 1 };
@@ -59,6 +76,26 @@ int main(void) {
   must(ptrace(PTRACE_SINGLESTEP, pid, 0, 0));
   wait_for(pid);
   say("after a step: gs %#lx, gs_base %#lx", peek_user(pid, REG(gs)), peek_user(pid, REG(gs_base)));
+  end_tracee(pid);
+
+  pid = start_tracee(reads);
+  resume(pid, PTRACE_CONT, 0);
+  say("by way of gs: %ld", peek_user(pid, REG(rax)));
+  d.entry_number = 13, d.base_addr = LOW + 4096;
+  must(ptrace(PTRACE_SET_THREAD_AREA, pid, 13, &d));
+  resume(pid, PTRACE_CONT, 0);
+  say("its slot has changed: %ld, gs_base %#lx", peek_user(pid, REG(rax)), peek_user(pid, REG(gs_base)));
+  end_tracee(pid);
+
+  pid = start_tracee(reads_high);
+  resume(pid, PTRACE_CONT, 0);
+  say("by way of gs and fs: %ld %ld", peek_user(pid, REG(rax)), peek_user(pid, REG(rcx)));
+  must(poke_user(pid, REG(ds), 0x2b));
+  resume(pid, PTRACE_CONT, 0);
+  say("another selector has been set: %ld %ld", peek_user(pid, REG(rax)), peek_user(pid, REG(rcx)));
+  must(poke_user(pid, REG(gs), 0x2b)), must(poke_user(pid, REG(fs), 0x2b));
+  int status = resume(pid, PTRACE_CONT, 0);
+  say("selectors beside the bases: %s, %ld %ld", wait_str(status), peek_user(pid, REG(rax)), peek_user(pid, REG(rcx)));
   end_tracee(pid);
 
   pid = start_tracee(calls);

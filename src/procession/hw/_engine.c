@@ -23,6 +23,11 @@ typedef int uc_reg_t(void *uc, int regid, void *value);
 typedef int uc_hook_add_t(void *uc, size_t *hook, int type, void *callback, void *user_data, uint64_t begin,
                           uint64_t end, ...);
 
+typedef int uc_ctl_t(void *uc, int control, ...);
+
+/* UC_CTL_UC_USE_EXITS and UC_CTL_UC_EXITS, written, with one argument and with two. */
+static const int USE_EXITS = 4 | 1 << 26 | 1 << 30, EXITS = 6 | 2 << 26 | 1 << 30;
+
 /* enum uc_x86_reg. */
 enum { EFLAGS = 25, CR3 = 53 };
 
@@ -31,6 +36,7 @@ static uc_emu_stop_t *uc_emu_stop;
 static uc_reg_t *uc_reg_read;
 static uc_reg_t *uc_reg_write;
 static uc_hook_add_t *uc_hook_add;
+static uc_ctl_t *uc_ctl;
 
 /* The Python thread whose Engine.start() this thread is in; hooks run as that thread. */
 static __thread PyThreadState *outside;
@@ -316,6 +322,39 @@ static PyObject *engine_set_cr3(Engine *self, PyObject *arg)
     Py_RETURN_NONE;
 }
 
+static PyObject *engine_exits_on(Engine *self, PyObject *unused)
+{
+    uc_ctl(self->uc, USE_EXITS, 1);
+    Py_RETURN_NONE;
+}
+
+static PyObject *engine_exits_off(Engine *self, PyObject *unused)
+{
+    uc_ctl(self->uc, USE_EXITS, 0);
+    Py_RETURN_NONE;
+}
+
+static PyObject *engine_set_exits(Engine *self, PyObject *arg)
+{
+    if (!PyTuple_Check(arg)) {
+        PyErr_SetString(PyExc_TypeError, "a tuple is wanted");
+        return NULL;
+    }
+    bool ok = true;
+    size_t n = (size_t)PyTuple_GET_SIZE(arg);
+    uint64_t *exits = PyMem_New(uint64_t, n);
+    if (exits == NULL)
+        return PyErr_NoMemory();
+    for (size_t i = 0; i < n; i++)
+        exits[i] = number(PyTuple_GET_ITEM(arg, (Py_ssize_t)i), &ok);
+    if (ok)
+        uc_ctl(self->uc, EXITS, exits, n);
+    PyMem_Free(exits);
+    if (!ok)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
 static PyObject *engine_read(Engine *self, PyObject *arg)
 {
     bool ok = true;
@@ -384,6 +423,10 @@ static PyMethodDef engine_methods[] = {
     {"stop", (PyCFunction)(void *)engine_stop, METH_NOARGS, "stop()\n\nEnd a run; from any thread."},
     {"flags", (PyCFunction)(void *)engine_flags, METH_NOARGS, "flags() -> int\n\nReturn eflags."},
     {"set_cr3", (PyCFunction)(void *)engine_set_cr3, METH_O, "set_cr3(value)\n\nSet CR3, and flush the TLB."},
+    {"exits_on", (PyCFunction)(void *)engine_exits_on, METH_NOARGS, "exits_on()\n\nLook at exits from now on."},
+    {"exits_off", (PyCFunction)(void *)engine_exits_off, METH_NOARGS, "exits_off()\n\nLook at exits no more."},
+    {"set_exits", (PyCFunction)(void *)engine_set_exits, METH_O,
+     "set_exits(addresses)\n\nEnd runs before these addresses while exits are looked at."},
     {"read", (PyCFunction)(void *)engine_read, METH_O, "read(register) -> int\n\nReturn its lowest 64 bits."},
     {"write", (PyCFunction)(void *)engine_write, METH_FASTCALL,
      "write(register, low, high)\n\nSet a register of at most 128 bits."},
@@ -406,12 +449,13 @@ static PyTypeObject engine_type = {
 
 static PyObject *bind(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
-    bool ok = has(nargs, 5);
+    bool ok = has(nargs, 6);
     if (ok) {
         uc_emu_stop = (uc_emu_stop_t *)pointer(args[1], &ok);
         uc_reg_read = (uc_reg_t *)pointer(args[2], &ok);
         uc_reg_write = (uc_reg_t *)pointer(args[3], &ok);
         uc_hook_add = (uc_hook_add_t *)pointer(args[4], &ok);
+        uc_ctl = (uc_ctl_t *)pointer(args[5], &ok);
         uc_emu_start = (uc_emu_start_t *)pointer(args[0], &ok);
     }
     if (!ok)
@@ -421,7 +465,8 @@ static PyObject *bind(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 
 static PyMethodDef functions[] = {
     {"bind", (PyCFunction)(void *)bind, METH_FASTCALL,
-     "bind(uc_emu_start, uc_emu_stop, uc_reg_read, uc_reg_write, uc_hook_add)\n\nSay at what addresses they are."},
+     "bind(uc_emu_start, uc_emu_stop, uc_reg_read, uc_reg_write, uc_hook_add, uc_ctl)\n\n"
+     "Say at what addresses they are."},
     {NULL, NULL, 0, NULL},
 };
 

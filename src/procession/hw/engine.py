@@ -19,7 +19,7 @@ import platform
 import struct
 from typing import Any, Final
 
-from unicorn import x86_const
+from unicorn import unicorn_const, x86_const
 from unicorn.unicorn_py3.unicorn import uclib
 
 from procession.hw.costs import CODE_BYTES_PER_NS
@@ -36,6 +36,9 @@ __all__ = (
     "addresses",
     "library",
 )
+
+_USE_EXITS: Final = unicorn_const.UC_CTL_UC_USE_EXITS | 1 << 26 | unicorn_const.UC_CTL_IO_WRITE << 30
+_EXITS: Final = unicorn_const.UC_CTL_UC_EXITS | 2 << 26 | unicorn_const.UC_CTL_IO_WRITE << 30
 
 # What a hook is called with.
 INSTRUCTION: Final = 0  # nothing
@@ -145,7 +148,7 @@ _HAS_MEMFD: Final = platform.system() == "Linux"
 
 def addresses() -> list[int]:
     """Return where the functions are that _engine.bind() wants to know."""
-    names = ("uc_emu_start", "uc_emu_stop", "uc_reg_read", "uc_reg_write", "uc_hook_add")
+    names = ("uc_emu_start", "uc_emu_stop", "uc_reg_read", "uc_reg_write", "uc_hook_add", "uc_ctl")
     return [ctypes.cast(library[name], ctypes.c_void_p).value or 0 for name in names]
 
 
@@ -162,6 +165,8 @@ class Engine:
         "_scratch_address",
         "_seen_ns",
         "_set_cr3",
+        "exits_off",
+        "exits_on",
         "handle",
     )
 
@@ -174,6 +179,8 @@ class Engine:
         eflags, cr3 = ctypes.c_int(x86_const.UC_X86_REG_EFLAGS), ctypes.c_int(x86_const.UC_X86_REG_CR3)
         self._load_flags = partial(library.uc_reg_read, uch, eflags, ctypes.c_void_p(self._scratch_address))
         self._set_cr3 = partial(library.uc_reg_write, uch, cr3, ctypes.c_void_p(_address(self._pgd)))
+        use_exits = partial(library.uc_ctl, uch, ctypes.c_uint(_USE_EXITS))
+        self.exits_off, self.exits_on = (partial(use_exits, ctypes.c_int(on)) for on in (0, 1))
         self._count = memoryview(bytearray(8 * _WORDS)).cast("q")
         self._count[_STOP] = ctypes.cast(library.uc_emu_stop, ctypes.c_void_p).value or 0
         self._mark = self._seen_ns = 0
@@ -279,6 +286,11 @@ class Engine:
         """Set CR3, and flush the TLB."""
         self._pgd[0] = value
         self._set_cr3()
+
+    def set_exits(self, addresses: tuple[int, ...]) -> None:
+        """End runs before these addresses while exits are looked at: from exits_on() until exits_off()."""
+        array = (ctypes.c_uint64 * len(addresses))(*addresses)
+        library.uc_ctl(ctypes.c_void_p(self.handle), ctypes.c_uint(_EXITS), array, ctypes.c_size_t(len(addresses)))
 
     def read(self, register: int) -> int:
         """Return the lowest 64 bits of a register."""

@@ -81,7 +81,6 @@ if _build.running.compiled:
     _engine.bind(*engine.addresses())
     _Engine = _engine.Engine
 
-_USE_EXITS: Final = unicorn_const.UC_CTL_UC_USE_EXITS | 1 << 26 | unicorn_const.UC_CTL_IO_WRITE << 30
 _CONTEXT_MODE: Final = unicorn_const.UC_CTL_CONTEXT_MODE | 1 << 26 | unicorn_const.UC_CTL_IO_WRITE << 30
 _HOOK_BLOCK: Final = unicorn_const.UC_HOOK_BLOCK
 WRITE: Final = unicorn_const.UC_MEM_WRITE  # what hooks of memory call a store
@@ -205,8 +204,8 @@ class UnicornCpu:
         self.zero: Callable[[], None] = self._engine.zero
         self._by_instruction = by_instruction
         self._count(unicorn_const.UC_HOOK_CODE if by_instruction else _counting[0] if _counting else _HOOK_BLOCK)
-        use_exits = partial(engine.library.uc_ctl, uc._uch, ctypes.c_uint(_USE_EXITS))
-        self._exits_off, self._exits_on = (partial(use_exits, ctypes.c_int(on)) for on in (0, 1))
+        self._exits_off: Callable[[], None] = self._engine.exits_off
+        self._exits_on: Callable[[], None] = self._engine.exits_on
         self._has_exits = False
         self._make_firmware()
         uc.mem_map_ptr(0, size, unicorn_const.UC_PROT_ALL, address)
@@ -477,14 +476,14 @@ class UnicornCpu:
         """Translate by the tables at pgd from now on, and forget translations; 0 is an empty table."""
         self._set_cr3(pgd or _EMPTY)
 
-    def set_exits(self, addresses: Sequence[int]) -> None:
+    def set_exits(self, addresses: tuple[int, ...]) -> None:
         """End run() before the instruction at any of these addresses from now on, for code translated from now on.
 
         None may be the first byte of a page, and all have to be executable when one of them ends run():
         the engine then looks up the byte before each, and a page fault there would be nobody's.
         """
         self._exits_on()
-        self._uc.ctl_set_exits(addresses)
+        self._engine.set_exits(addresses)
         self._has_exits = bool(addresses)
 
     def leave(self) -> None:

@@ -269,20 +269,18 @@ def _detach_locked(tracer: Task, p: Task) -> bool:
 
 
 def ptrace_detach(current: Task, child: Task, data: int) -> None:
-    """Let child go on without a tracer, with signal data at a signal's stop; raises EIO if that is none."""
+    """Let child go on without a tracer, with signal data at a signal's stop; raises EIO if that is none.
+
+    Differs: nobody can have killed it since ptrace_check_attach().
+    """
     if not ptrace_valid_signal(data):
         raise LinuxError(Errno.EIO, "no signal")
     # ptrace_disable(): the architecture's part.
     child.thread.user_disable_single_step(child)
     child.ti_flags &= ~(TIF_SYSCALL_EMU | TIF_SYSCALL_TRACE)
-    dead = False
     with current.kernel.tasklist_lock.write_irq():
-        # It may have been killed, and reaped by another thread, meanwhile.
-        if child.ptrace:
-            child.exit_code = data
-            dead = _detach_locked(current, child)
-    if dead:
-        exit.release_task(child)
+        child.exit_code = data
+        ptrace_unlink_locked(child)
 
 
 def exit_ptrace(tracer: Task) -> None:
@@ -304,12 +302,12 @@ def exit_ptrace(tracer: Task) -> None:
 
 
 async def ptrace_event(current: Task, event: int, message: int) -> None:
-    """Stop for the tracer if it asked for this event; message is what PTRACE_GETEVENTMSG says of it.
+    """Let a tracee stop if its tracer asked for this event; message is what PTRACE_GETEVENTMSG says of it.
 
-    An exec that it did not ask for sends a tracee SIGTRAP.
+    An exec that it did not ask for sends SIGTRAP.
     """
     if ptrace_event_enabled(current, event):
         current.ptrace_message = message
         await signal_stop.ptrace_notify(current, event << 8 | SIGTRAP)
-    elif event == PTRACE_EVENT_EXEC and current.ptrace:
+    elif event == PTRACE_EVENT_EXEC:
         signal_send.send_sig(SIGTRAP, current, 0)

@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
 
-__all__ = ("Answer", "compat_ptrace_request", "do_ptrace", "sys_ptrace")
+__all__ = ("Answer", "compat_ptrace_request", "do_ptrace", "number", "sys_ptrace")
 
 # current, child, request, addr, data: raises what the request does.
 Answer: TypeAlias = "Callable[[Task, Task, int, int, UserPtr], int]"
@@ -85,7 +85,7 @@ _RESUMING: Final = frozenset(
 )
 
 
-def _number(data: UserPtr) -> int:
+def number(data: UserPtr) -> int:
     """Return data where it is no pointer; raises EIO for what a Python program has in place of an address."""
     if not isinstance(data, int):
         raise LinuxError(Errno.EIO, "a number expected")
@@ -107,9 +107,7 @@ def _setoptions(child: Task, data: int) -> None:
 
 
 def _getsiginfo(current: Task, child: Task, data: UserPtr) -> None:
-    """Store the siginfo of child's stop; raises EINVAL in a group stop, which has none; ESRCH, EFAULT."""
-    if child.sighand is None:
-        raise LinuxError(Errno.ESRCH, "released")
+    """Store the siginfo of child's stop; raises EINVAL in a group stop, which has none; EFAULT."""
     if child.last_siginfo is None:
         raise LinuxError(Errno.EINVAL, "no siginfo in this stop")
     siginfo.copy_siginfo_to_user(current, data, child.last_siginfo)
@@ -118,8 +116,7 @@ def _getsiginfo(current: Task, child: Task, data: UserPtr) -> None:
 def _setsiginfo(current: Task, child: Task, data: UserPtr) -> None:
     """Replace the siginfo of child's stop; raises EFAULT first, then as _getsiginfo."""
     info = siginfo.siginfo_from_user(uaccess.copy_from_user(current, data, siginfo.SIGINFO_SIZE))
-    if child.sighand is None:
-        raise LinuxError(Errno.ESRCH, "released")
+    assert child.sighand is not None
     with child.sighand.siglock.irq():
         if child.last_siginfo is None:
             raise LinuxError(Errno.EINVAL, "no siginfo in this stop")
@@ -182,8 +179,9 @@ def _interrupt(child: Task) -> None:
 
     A trap that it is in already does not change, but one that listens traps anew.
     """
-    if not child.ptrace & PT_SEIZED or child.sighand is None:
+    if not child.ptrace & PT_SEIZED:
         raise LinuxError(Errno.EIO, "not seized")
+    assert child.sighand is not None
     with child.sighand.siglock.irq():
         if signal_jobctl.task_set_jobctl_pending(child, JOBCTL_TRAP_STOP):
             signal_queue.signal_wake_up(child, resume=bool(child.jobctl & JOBCTL_LISTENING))
@@ -191,8 +189,9 @@ def _interrupt(child: Task) -> None:
 
 def _listen(child: Task) -> None:
     """Leave a seized child in its trap until something happens to its group stop; raises EIO in another stop."""
-    if not child.ptrace & PT_SEIZED or child.sighand is None:
+    if not child.ptrace & PT_SEIZED:
         raise LinuxError(Errno.EIO, "not seized")
+    assert child.sighand is not None
     with child.sighand.siglock.irq():
         info = child.last_siginfo
         if info is None or info.code >> 8 != PTRACE_EVENT_STOP:
@@ -220,15 +219,15 @@ def ptrace_request(current: Task, child: Task, request: int, addr: int, data: Us
     elif request == PTRACE_LISTEN:
         _listen(child)
     else:
-        number = _number(data)
+        value = number(data)
         if request in (PTRACE_POKETEXT, PTRACE_POKEDATA):
-            _poke(child, addr, number, _WORD)
+            _poke(child, addr, value, _WORD)
         elif request in (PTRACE_SETOPTIONS, PTRACE_OLDSETOPTIONS):
-            _setoptions(child, number)
+            _setoptions(child, value)
         elif request == PTRACE_DETACH:
-            ptrace.ptrace_detach(current, child, number)
+            ptrace.ptrace_detach(current, child, value)
         elif request in _RESUMING:
-            _resume(child, request, number)
+            _resume(child, request, value)
         elif request == PTRACE_KILL:
             if not child.exit_state:
                 _resume(child, request, SIGKILL)
@@ -242,7 +241,7 @@ def compat_ptrace_request(current: Task, child: Task, request: int, addr: int, d
     if request in (PTRACE_PEEKTEXT, PTRACE_PEEKDATA):
         _peek(current, child, addr, data, _COMPAT_WORD)
     elif request in (PTRACE_POKETEXT, PTRACE_POKEDATA):
-        _poke(child, addr, _number(data), _COMPAT_WORD)
+        _poke(child, addr, number(data), _COMPAT_WORD)
     elif request in (PTRACE_GETREGSET, PTRACE_SETREGSET):
         _regset(current, child, request, addr, data, _COMPAT_IOVEC)
     elif request == PTRACE_GETEVENTMSG:
@@ -281,7 +280,7 @@ async def do_ptrace(current: Task, request: int, nr: int, addr: int, data: UserP
     current.held.append(child)
     try:
         if request in (PTRACE_ATTACH, PTRACE_SEIZE):
-            await ptrace.ptrace_attach(current, child, request, _number(data))
+            await ptrace.ptrace_attach(current, child, request, number(data))
             return 0
         ptrace.ptrace_check_attach(current, child, ignore_state=request in (PTRACE_KILL, PTRACE_INTERRUPT))
         return answer(current, child, request, addr, data)

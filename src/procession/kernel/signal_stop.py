@@ -195,7 +195,8 @@ async def ptrace_signal(current: Task, info: Siginfo) -> Siginfo | None:
     if not signr:
         return None
     current.exit_code = 0
-    info = seen or info
+    assert seen is not None
+    info = seen
     if signr != info.signo:
         tracer = current.parent
         info = Siginfo(signo=signr, pid=pid.task_pid_vnr(current, tracer), uid=tracer.real_cred.uid)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.ptrace import PT_PTRACED, PT_TRACESYSGOOD
-from procession.include.linux.sched import TIF_SYSCALL_EMU, TIF_SYSCALL_TRACE, TIF_SYSCALL_TRACEPOINT, signal_pending
+from procession.include.linux.sched import TIF_SYSCALL_EMU, TIF_SYSCALL_TRACE, signal_pending
 from procession.include.linux.signal import SIGTRAP
 from procession.kernel import sched, sched_choose, signal_send, signal_stop
 
@@ -69,13 +69,11 @@ async def ptrace_report_syscall(current: Task) -> None:
 
 
 async def choose_syscall_entry(current: Task, name: str, args: tuple[Any, ...]) -> None:
-    """Let whoever is chosen go first, if that is asked for; raises ERESTARTNOINTR if a signal has come meanwhile.
+    """Let whoever is chosen go first (TIF_SYSCALL_TRACEPOINT); raises ERESTARTNOINTR if a signal has come meanwhile.
 
     It came before the call, so it is handled before, and the call, which nobody has seen yet, begins anew: else it
     would interrupt a sleep that has not begun, and nobody would see what happens if it comes a moment too early.
     """
-    if not current.ti_flags & TIF_SYSCALL_TRACEPOINT:
-        return
     if name in LOCAL_SYSCALLS and (current.mm is None or current.mm.mm_users == 1):
         return
     if not sched_choose.choose_before_call(current, name, args):

@@ -27,6 +27,7 @@ from procession.include.linux.sched import (
     TIF_NEED_RESCHED,
     TIF_NOTIFY_RESUME,
     TIF_SIGPENDING,
+    TIF_SYSCALL_TRACEPOINT,
     TIF_WORK_SYSCALL_ENTRY,
 )
 from procession.include.linux.signal import SA_SIGINFO, SEGV_MAPERR, SIG_KERNEL_ONLY_MASK, SIGSEGV, Siginfo
@@ -169,7 +170,8 @@ class PythonThread(NoRegisters):
 
     async def _traced(self, current: Task, call: Syscall, name: str, args: tuple[Any, ...]) -> int:
         """Make a call with a tracer looking at its beginning; it does not see the arguments that are no numbers."""
-        await tracehook.choose_syscall_entry(current, name, args)
+        if current.ti_flags & TIF_SYSCALL_TRACEPOINT:
+            await tracehook.choose_syscall_entry(current, name, args)
         emulated = await tracehook.tracehook_report_syscall_entry(current)
         trace = current.kernel.trace
         if trace.sys_enter:

@@ -29,7 +29,13 @@ from procession.include.asm.traps import PF_INSTR, PF_PROT
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import PAGE_SHIFT, VM_EXEC
-from procession.include.linux.sched import TIF_BLOCKSTEP, TIF_SIGPENDING, TIF_TRACED, TIF_WORK_SYSCALL_ENTRY
+from procession.include.linux.sched import (
+    TIF_BLOCKSTEP,
+    TIF_SIGPENDING,
+    TIF_SYSCALL_TRACEPOINT,
+    TIF_TRACED,
+    TIF_WORK_SYSCALL_ENTRY,
+)
 from procession.include.linux.syscalls import Syscall
 from procession.kernel import signal, tracehook
 from procession.mm import mmap, text
@@ -43,7 +49,6 @@ if TYPE_CHECKING:
 __all__ = ("DEBUG", "Entry", "machine_shutdown", "vcpu_of")
 
 _ENOSYS: Final = -int(Errno.ENOSYS)
-_PAGE_FAULT: Final = X86_TRAP_PF
 DEBUG: Final = X86_TRAP_DB
 _FETCH: Final = PF_INSTR | PF_PROT  # from a page that is there
 _USER_GATES: Final = (X86_TRAP_BP, X86_TRAP_OF)  # what INT n may raise
@@ -108,14 +113,13 @@ class Entry:
         self.k = k
         self.nr_calls = 0  # SYSCALL instructions answered, for observers
         self.cpu = cpu
-        self.clock, self.trace = k.clock, k.trace
+        self.clock, self.trace, self.timers = k.clock, k.trace, k.timers
         layout = cpu.layout
         self.q, self.d = cpu.q, cpu.d
         self.rip_q, self.cr2_q, self.flags_q = layout.rip_q, layout.cr2_q, layout.rflags_q
         self.cs_q = layout.selectors_q + 3
         self.error_code_d, self.old_exception_d = layout.error_code_d, layout.old_exception_d
         self.is_int_d = layout.is_int_d
-        self.timers = k.timers
         self.spent, self.spent_until = cpu.spent, cpu.spent_until
         self.longest_ns = interrupt.GLANCE_NS if k.chooser.exploring else ULONG_MAX
         if k.clock.realtime:
@@ -145,7 +149,6 @@ class Entry:
             ia32entry.no_syscall(self)
             return
         try:
-            cpu = self.cpu
             q = self.q
             current = self.current
             trace = self.trace
@@ -159,7 +162,7 @@ class Entry:
             self.nr_calls += 1
             nr = self.thread.orig_ax = q[AX]
             q[CX] = q[self.rip_q] + 2
-            flags = q[R11] = cpu.flags()
+            flags = q[R11] = self.cpu.flags()
             if flags & X86_EFLAGS_TF:
                 self.thread.sysret = _by_sysret(current, nr)
             entry = self.calls.get(nr)
@@ -219,7 +222,7 @@ class Entry:
             error_code = d[self.error_code_d]
             # Where the engine stands: behind the instruction after INT n and a step, before the block if it could not
             # be fetched, else in the middle of the block, at the instruction.
-            if is_int or vector == DEBUG or (vector == _PAGE_FAULT and error_code & PF_INSTR):
+            if is_int or vector == DEBUG or (vector == X86_TRAP_PF and error_code & PF_INSTR):
                 self.charge(self.spent())
             else:
                 self.charge(self.spent_until(self.thread.linear_pc()))
@@ -235,7 +238,7 @@ class Entry:
                 self.fetched = (-1, -1)
             elif vector == DEBUG:
                 self.debug(DR_STEP)
-            elif vector != _PAGE_FAULT:
+            elif vector != X86_TRAP_PF:
                 self.trap(vector, error_code)
             elif error_code & _FETCH != _FETCH or not self.fetch(self.q[self.cr2_q]):
                 self.page_fault(error_code)
@@ -431,7 +434,8 @@ class Entry:
         """
         thread: Any = current.thread
         stack: Any = current.stack
-        await tracehook.choose_syscall_entry(current, stack.name, arguments.named(stack.name, thread.q))
+        if current.ti_flags & TIF_SYSCALL_TRACEPOINT:
+            await tracehook.choose_syscall_entry(current, stack.name, arguments.named(stack.name, thread.q))
         emulated = await tracehook.tracehook_report_syscall_entry(current)
         nr = -1 if emulated else thread.orig_ax
         stack.nr, stack.name = nr, ""

@@ -47,6 +47,7 @@ from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import TASK_SIZE
 from procession.include.linux.prctl import ARCH_GET_FS, ARCH_GET_GS, ARCH_SET_FS, ARCH_SET_GS
 from procession.include.linux.ptrace import PTRACE_PEEKUSR, PTRACE_POKEUSR
+from procession.kernel import ptrace_request
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -96,8 +97,7 @@ def getreg(thread: X86Thread, offset: int) -> int:
     if offset == _EFLAGS:
         flags = thread.flags
         return flags & ~X86_EFLAGS_TF if thread.forced_tf else flags
-    if offset in (_FS_BASE, _GS_BASE):
-        forget_bases(thread)
+    forget_bases(thread)
     if offset == _FS_BASE:
         return _base(thread, thread.fs, thread.fsindex, tls.FS_TLS_SEL)
     if offset == _GS_BASE:
@@ -219,11 +219,6 @@ def load_segments(task: Task, thread: X86Thread) -> None:
         q[layout.fs_base_q] = thread.fs
     if thread.gs:
         q[layout.gs_base_q] = thread.gs
-    # A base beside a selector is forgotten when the thread leaves its CPU.
-    if thread.fsindex:
-        thread.fs = 0
-    if thread.gsindex:
-        thread.gs = 0
 
 
 # Bases.
@@ -360,7 +355,7 @@ class IopermRegset:
         return self._bitmap.to_bytes(_IO_BITMAP_BYTES, "little")
 
     def set(self, current: Task, ubuf: UserPtr, size: int) -> None:
-        """Raise EOPNOTSUPP: a tracer can only look."""
+        """Raise EOPNOTSUPP, as later kernels do: a tracer can only look. 3.2 oopses."""
         raise LinuxError(Errno.EOPNOTSUPP, "ports are not a tracer's to give")
 
 
@@ -385,12 +380,6 @@ _IO_BITMAP_BYTES: Final = 8192
 # Requests.
 
 
-def _word(data: UserPtr) -> int:
-    if not isinstance(data, int):
-        raise LinuxError(Errno.EIO, "a number expected")
-    return data
-
-
 def _check_range(data: UserPtr, size: int) -> None:
     if isinstance(data, int) and not uaccess.access_ok(data, size):
         raise LinuxError(Errno.EIO, "not a user address")
@@ -403,7 +392,7 @@ def _peekusr(thread: X86Thread, addr: int) -> int:
     if addr < _REGS_SIZE:
         return getreg(thread, addr)
     n = addr - _DEBUGREG >> 3
-    return hw_breakpoint.ptrace_get_debugreg(thread, n) if 0 <= n < 8 else 0
+    return hw_breakpoint.ptrace_get_debugreg(thread, n) if n >= 0 else 0
 
 
 def _pokeusr(thread: X86Thread, addr: int, value: int) -> None:
@@ -423,7 +412,7 @@ def arch_ptrace(current: Task, thread: X86Thread, request: int, addr: int, data:
     if request == PTRACE_PEEKUSR:
         uaccess.put_user(current, data, _peekusr(thread, addr), 8)
     elif request == PTRACE_POKEUSR:
-        _pokeusr(thread, addr, _word(data))
+        _pokeusr(thread, addr, ptrace_request.number(data))
     elif request == PTRACE_GETREGS:
         _check_range(data, _REGS_SIZE)
         uaccess.copy_to_user(current, data, genregs_get(thread))
@@ -439,7 +428,7 @@ def arch_ptrace(current: Task, thread: X86Thread, request: int, addr: int, data:
     elif request in (PTRACE_GET_THREAD_AREA, PTRACE_SET_THREAD_AREA):
         _thread_area(current, thread, request, addr & 0xFFFFFFFF, data)
     elif request == PTRACE_ARCH_PRCTL:
-        do_arch_prctl(current, thread, _word(data) & 0xFFFFFFFF, addr)
+        do_arch_prctl(current, thread, ptrace_request.number(data) & 0xFFFFFFFF, addr)
     else:
         raise LinuxError(Errno.EIO, "no such request")
     return 0

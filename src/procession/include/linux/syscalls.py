@@ -60,10 +60,13 @@ class Syscall:
     def decode(self, words: tuple[int, ...]) -> tuple[Any, ...]:
         """Return the arguments, given the words that have them."""
         args = []
-        for word, param in zip(words, self.params, strict=False):
-            bits = param.arg.bits
-            value = word & (1 << bits) - 1
-            args.append(value - (1 << bits) if param.arg.signed and value >> bits - 1 else value)
+        for i, param in enumerate(self.params):
+            value, bits = words[i], param.arg.bits
+            if bits < 64:
+                value &= (1 << bits) - 1
+            if param.arg.signed and value >> bits - 1:
+                value -= 1 << bits
+            args.append(value)
         return tuple(args)
 
     def __repr__(self) -> str:

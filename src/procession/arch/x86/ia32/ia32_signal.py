@@ -31,7 +31,7 @@ _SIGCONTEXT: Final = struct.Struct("<22I")
 # struct sigframe_ia32: pretcode, sig, sc; room for an FP state that is elsewhere; extramask, retcode.
 _FRAME: Final = struct.Struct("<Ii88s")
 _FRAME_END: Final = struct.Struct("<I8s")
-_FRAME_SIZE: Final = 732
+_FRAME_SIZE: Final = 736  # with padding, as its FP state has words of 64 bits
 _RT_FRAME: Final = struct.Struct("<IiII128sIIIiI88sQ8s")  # pretcode, sig, pinfo, puc, info, uc, retcode
 _FRAME_RETCODE: Final = 724
 _RT_INFO: Final = 16

@@ -16,7 +16,7 @@ from procession.include.asm.processor_flags import X86_EFLAGS_TF
 from procession.include.asm.ptrace import AX, BP, CX, DX, R8, R9, R10, R11, SP
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import UINT_MAX, ULONG_MAX
-from procession.include.linux.sched import TIF_SINGLESTEP, TIF_WORK_SYSCALL_ENTRY
+from procession.include.linux.sched import TIF_SINGLESTEP, TIF_SYSCALL_TRACEPOINT, TIF_WORK_SYSCALL_ENTRY
 from procession.include.linux.seccomp import SECCOMP_MODE_STRICT
 from procession.include.linux.signal import SIGKILL
 from procession.include.linux.syscalls import COMPAT_SYSCALLS, SYSCALLS
@@ -253,7 +253,8 @@ async def _traced(current: Task) -> int:
     """Do the same with a tracer looking at the beginning, who may have changed everything."""
     thread: Any = current.thread
     stack: Any = current.stack
-    await tracehook.choose_syscall_entry(current, stack.name, arguments.ia32_words(thread.q))
+    if current.ti_flags & TIF_SYSCALL_TRACEPOINT:
+        await tracehook.choose_syscall_entry(current, stack.name, arguments.ia32_words(thread.q))
     emulated = await tracehook.tracehook_report_syscall_entry(current)
     nr = -1 if emulated else thread.orig_ax & UINT_MAX
     stack.nr, stack.name = nr, ""
