@@ -25,10 +25,11 @@ from procession.include.linux.fs import (
 from procession.include.linux.ipc_namespace import IpcNamespace
 from procession.include.linux.magic import NSFS_MAGIC
 from procession.include.linux.nsproxy import UserNamespace, UtsNamespace
-from procession.include.linux.pid import PidNamespace, put_pid_ns
+from procession.include.linux.pid import PidNamespace
 from procession.include.linux.proc_ns import NsFile, NsfsInode
 from procession.ipc import namespace as ipc_namespace
-from procession.kernel import rcupdate, user, utsname
+from procession.kernel import pid, rcupdate, user, utsname
+from procession.net.core import net_namespace
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -90,13 +91,13 @@ def put_ns(k: Kernel, ns: Namespace) -> None:
     elif isinstance(ns, UtsNamespace):
         utsname.put_uts_ns(k, ns)
     elif isinstance(ns, PidNamespace):
-        put_pid_ns(k, ns)
+        pid.put_pid_ns(k, ns)
     elif isinstance(ns, UserNamespace):
         user.put_user_ns(k, ns)
     elif isinstance(ns, MntNamespace):
         namespace.put_mnt_ns(k, ns)
     else:
-        ns.count -= 1
+        net_namespace.put_net(k, ns)
 
 
 def _instance(k: Kernel) -> NsfsSuperBlock:

@@ -33,9 +33,9 @@ def ptrace_may_access(current: Task, task: Task, mode: int) -> bool:
     if task is current:
         return True
     cred, tcred = current.cred, task.real_cred
-    ns = tcred.user.user_ns
+    ns = tcred.user_ns
     same_user = (
-        cred.user.user_ns is ns
+        cred.user.user_ns is tcred.user.user_ns
         and cred.uid == tcred.euid
         and cred.uid == tcred.suid
         and cred.uid == tcred.uid
@@ -49,7 +49,7 @@ def ptrace_may_access(current: Task, task: Task, mode: int) -> bool:
     if not dumpable and not ptrace_has_cap(current, ns):
         return False
     # security_ptrace_access_check: the capability module's rule.
-    if cred.user.user_ns is ns and not tcred.cap_permitted & ~cred.cap_permitted:
+    if cred.user_ns is ns and not tcred.cap_permitted & ~cred.cap_permitted:
         return True
     return ptrace_has_cap(current, ns)
 
@@ -58,8 +58,8 @@ def ptrace_traceme_allowed(current: Task) -> bool:
     """Whether current may make its parent its tracer (security_ptrace_traceme): ids do not matter, capabilities do."""
     parent = current.parent
     cred, child_cred = parent.real_cred, current.real_cred
-    ns = child_cred.user.user_ns
-    if cred.user.user_ns is ns and not child_cred.cap_permitted & ~cred.cap_permitted:
+    ns = child_cred.user_ns
+    if cred.user_ns is ns and not child_cred.cap_permitted & ~cred.cap_permitted:
         return True
     return capability.has_ns_capability(parent, ns, CAP_SYS_PTRACE)
 

@@ -41,6 +41,7 @@ from procession.include.linux.sched import TASK_UNINTERRUPTIBLE, same_thread_gro
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import NSEC_PER_USEC, USEC_PER_SEC
 from procession.include.linux.types import Arg, InBuf, Int, IntOut, ModeT, PidNr, UInt, UInt32, UserPtr
+from procession.include.linux.uidgid import make_kuid
 from procession.include.linux.utsname import NEW_UTS_LEN, UTS_PROC_DOMAINNAME, UTS_PROC_HOSTNAME
 from procession.kernel import (
     capability,
@@ -99,8 +100,8 @@ _KIB_PER_PAGE: Final = 4
 
 def set_one_prio(current: Task, p: Task, niceval: int) -> None:
     cred, pcred = current.cred, p.real_cred
-    ns = pcred.user.user_ns
-    own = cred.user.user_ns is ns and cred.euid in (pcred.uid, pcred.euid)
+    ns = pcred.user_ns
+    own = cred.user.user_ns is pcred.user.user_ns and cred.euid in (pcred.uid, pcred.euid)
     if not own and not capability.ns_capable(current, ns, CAP_SYS_NICE):
         raise LinuxError(Errno.EPERM, f"priority of {p!r}")
     if niceval < sched.task_nice(p) and not capability.can_nice(current, p, niceval):
@@ -115,7 +116,7 @@ def _look_for(current: Task, which: int, who: int) -> None:
     k = current.kernel
     if which == PRIO_PROCESS:
         pid.find_vpid(current, who)
-    elif which == PRIO_USER and not (who & 0xFFFFFFFF or current.cred.uid):
+    elif which == PRIO_USER and not (make_kuid(current.cred.user_ns, who & 0xFFFFFFFF) if who else current.cred.uid):
         k.kthreads.appear(k)
 
 
@@ -132,7 +133,7 @@ def _prio_targets(current: Task, which: int, who: int) -> Iterator[Task]:
         for leader in reversed(members or {}):
             yield from leader.signal.threads
     else:
-        uid = who & 0xFFFFFFFF or current.cred.uid
+        uid = make_kuid(current.cred.user_ns, who & 0xFFFFFFFF) if who else current.cred.uid
         for leader in current.kernel.tasks:
             for p in leader.signal.threads:
                 if p.real_cred.uid == uid:
@@ -424,9 +425,9 @@ def _prlimit_target(current: Task, nr: int) -> Task:
     if p is current:
         return p
     cred, tcred = current.cred, p.real_cred
-    ns = tcred.user.user_ns
+    ns = tcred.user_ns
     own = (
-        cred.user.user_ns is ns
+        cred.user.user_ns is tcred.user.user_ns
         and {tcred.euid, tcred.suid, tcred.uid} == {cred.uid}
         and ({tcred.egid, tcred.sgid, tcred.gid} == {cred.gid})
     )

@@ -12,10 +12,10 @@ from procession.fs.notify.inotify import inotify_user
 from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.pid import PIDTYPE_PID
+from procession.include.linux.uidgid import DEFAULT_OVERFLOWUID
 from procession.kernel import capability, pid
 from procession.kernel.sysctl import CtlTable, int_table, proc_dointvec, proc_doulongvec_minmax
 from procession.kernel.sysctl_vm import stored_int
-from procession.kernel.user import DEFAULT_OVERFLOWUID
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel

@@ -12,6 +12,7 @@ from procession.include.linux.resource import RLIMIT_RSS, RLIMIT_SIGPENDING
 from procession.include.linux.sched import MAX_RT_PRIO, SIGNAL_GROUP_EXIT, SIGNAL_STOP_STOPPED, Task, pid_alive
 from procession.include.linux.signal import SIG_DFL, SIG_IGN
 from procession.include.linux.time import NSEC_PER_CLOCK_T
+from procession.include.linux.uidgid import gid_here, uid_here
 from procession.kernel import pid, ptrace_access, sched_cputime, stacktrace
 from procession.kernel import sched as kernel_sched
 from procession.lib import bitmap, string
@@ -171,7 +172,7 @@ def proc_pid_status(current: Task, ns: PidNamespace, task: Task) -> bytes:
     lines = [f"Name:\t{_escape(task.comm)}"]
     if "Umask" in later and task.fs is not None:
         lines.append(f"Umask:\t0{task.fs.umask:03o}")
-    lines += task_state(ns, task)
+    lines += task_state(current, ns, task)
     if "NSpid" in later:
         lines += _task_numbers(ns, task)
     if task.mm is not None:
@@ -188,19 +189,21 @@ def _escape(comm: str) -> str:
     return comm.replace("\\", "\\\\").replace("\n", "\\n")
 
 
-def task_state(ns: PidNamespace, p: Task) -> list[str]:
+def task_state(current: Task, ns: PidNamespace, p: Task) -> list[str]:
     cred = p.real_cred
     ppid = pid.task_tgid_nr_ns(p.real_parent, ns) if pid_alive(p) else 0
     tracer = pid.task_pid_nr_ns(p.parent, ns) if p.ptrace else 0
-    groups = "".join(f"{gid} " for gid in cred.group_info[:NGROUPS_SMALL])
+    groups = "".join(f"{gid_here(current, kgid)} " for kgid in cred.group_info[:NGROUPS_SMALL])
+    uids = "\t".join([f"{uid_here(current, kuid)}" for kuid in (cred.uid, cred.euid, cred.suid, cred.fsuid)])
+    gids = "\t".join([f"{gid_here(current, kgid)}" for kgid in (cred.gid, cred.egid, cred.sgid, cred.fsgid)])
     return [
         f"State:\t{get_task_state(p)}",
         f"Tgid:\t{pid.task_tgid_nr_ns(p, ns)}",
         f"Pid:\t{pid.task_pid_nr_ns(p, ns)}",
         f"PPid:\t{ppid}",
         f"TracerPid:\t{tracer}",
-        f"Uid:\t{cred.uid}\t{cred.euid}\t{cred.suid}\t{cred.fsuid}",
-        f"Gid:\t{cred.gid}\t{cred.egid}\t{cred.sgid}\t{cred.fsgid}",
+        f"Uid:\t{uids}",
+        f"Gid:\t{gids}",
         f"FDSize:\t{p.files.max_fds if p.files is not None else 0}",
         f"Groups:\t{groups}",
     ]

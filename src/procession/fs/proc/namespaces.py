@@ -212,7 +212,7 @@ def ns_dir(sb: ProcSuperBlock, pid: Pid) -> PidInode:
 def _later_namespace(task: Task, name: str) -> Namespace | None:
     """Return the namespace of a kind that task is in; None of a zombie's that it has left."""
     if name == "user":
-        return task.real_cred.user.user_ns
+        return task.real_cred.user_ns
     own = task.pids[PIDTYPE_PID]
     if name == "pid":
         return own.numbers[-1].ns if own is not None else None
