@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from procession.fs import file as fs_file
 from procession.fs import fs_struct, namespace
 from procession.fs.proc import namespaces as proc_namespaces
 from procession.include.linux.cred import CAP_SYS_ADMIN, CAP_SYS_CHROOT
@@ -11,7 +12,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import MntNamespace
 from procession.include.linux.ipc_namespace import IpcNamespace
 from procession.include.linux.nsproxy import Nsproxy, UserNamespace, UtsNamespace
-from procession.include.linux.pid import PidNamespace, get_pid_ns
+from procession.include.linux.pid import PIDTYPE_PID, PidNamespace, get_pid_ns
 from procession.include.linux.sched import (
     CLONE_NEWIPC,
     CLONE_NEWNET,
@@ -28,8 +29,9 @@ from procession.include.linux.types import Fd
 from procession.include.linux.undo import Undo
 from procession.ipc import namespace as ipc_namespace
 from procession.ipc import sem_undo
-from procession.kernel import capability, pid, pid_namespace, rcupdate, user_namespace, utsname
+from procession.kernel import capability, pid, pid_namespace, pidfd, ptrace_access, rcupdate, user_namespace, utsname
 from procession.kernel import cred as kernel_cred
+from procession.kernel.pidfd import PidfdFile
 from procession.mm import slab
 from procession.net.core import net_namespace
 
@@ -170,50 +172,106 @@ async def exit_task_namespaces(p: Task) -> None:
 async def sys_setns(current: Task, fd: Fd, nstype: SetnsArg) -> int:
     """Enter the namespace behind an open /proc/PID/ns file: UTS, IPC or network only in 3.2 (setns(2)).
 
-    Raises EPERM, then EBADF, then EINVAL, as 3.2 checks them; a later kernel EPERM at last.
+    Raises EPERM, then EBADF, then EINVAL, as 3.2 checks them; a later kernel EPERM at last, ESRCH for a pidfd.
     """
     later = "setns" in current.kernel.later
     if not later:
         _unshare_check(current)
-    ns = proc_namespaces.proc_ns_fget(current, fd)
-    if nstype not in (0, _clone_flag(ns)):
-        raise LinuxError(Errno.EINVAL, "another kind of namespace")
-    if isinstance(ns, UserNamespace):
-        _userns_install(current, ns)
-        return 0
+    found = _asked_for(current, fd, nstype)
     if later:
-        _may_install(current, ns)
-    if isinstance(ns, PidNamespace):
-        pid_namespace.pidns_install(current, ns)
-        return 0
+        _validate_nsset(current, found)
+    await _commit_nsset(current, found)
+    return 0
+
+
+def _asked_for(current: Task, fd: int, flags: int) -> list[Namespace]:
+    """Return what a descriptor and the kinds that are asked for mean; raises EBADF, EINVAL, ESRCH, EPERM."""
+    file = fs_file.fget_light(current, fd)
+    if isinstance(file, PidfdFile) and "setns-pidfd" in current.kernel.later:
+        if not flags or flags & ~(_ANY_NEW | CLONE_NEWUSER):
+            raise LinuxError(Errno.EINVAL, "no kind of namespace, or an unknown one")
+        return _of_process(current, pid.pid_task(pidfd.pidfd_of(file), PIDTYPE_PID), flags)
+    ns = proc_namespaces.proc_ns_fget(current, fd)
+    if flags not in (0, _clone_flag(ns)):
+        raise LinuxError(Errno.EINVAL, "another kind of namespace")
+    return [ns]
+
+
+def _of_process(current: Task, task: Task | None, flags: int) -> list[Namespace]:
+    """Return the namespaces of some kinds that a process is in; raises ESRCH, EPERM (validate_nsset)."""
+    if task is None:
+        raise LinuxError(Errno.ESRCH, "the process is gone")
+    if not ptrace_access.ptrace_may_access(current, task, ptrace_access.PTRACE_MODE_READ):
+        raise LinuxError(Errno.EPERM, "needs the right to trace")
+    of = task.nsproxy
+    if of is None:
+        raise LinuxError(Errno.ESRCH, "a zombie has left them")
+    every: tuple[Namespace, ...] = (
+        task.real_cred.user_ns,
+        of.mnt_ns,
+        of.uts_ns,
+        of.ipc_ns,
+        pid.task_active_pid_ns(task),
+        of.net_ns,
+    )
+    return [ns for ns in every if flags & _clone_flag(ns)]
+
+
+def _validate_nsset(current: Task, found: list[Namespace]) -> None:
+    """See that current may enter all of them; raises EINVAL, EPERM (the first half of the install methods)."""
+    own = user_namespace.admin_ns(current.kernel, current.cred)
+    assert current.fs is not None
+    for ns in found:
+        if isinstance(ns, UserNamespace):
+            _userns_validate(current, ns)
+            own = ns
+            continue
+        owner = ns.user_ns if user_namespace.are_later(current.kernel) else None
+        _unshare_check(current, owner)
+        if isinstance(ns, MntNamespace) and not capability.ns_capable(current, own, CAP_SYS_CHROOT):
+            raise LinuxError(Errno.EPERM, "needs CAP_SYS_CHROOT")
+        _unshare_check(current, own)
+        if isinstance(ns, PidNamespace):
+            pid_namespace.pidns_validate(current, ns)
+        # With others, a root directory of its own is made for it.
+        if isinstance(ns, MntNamespace) and len(found) == 1 and current.fs.users != 1:
+            raise LinuxError(Errno.EINVAL, "others have the same root directory")
+
+
+async def _commit_nsset(current: Task, found: list[Namespace]) -> None:
+    """Enter them all; raises ENOMEM, and has entered none then."""
     assert current.nsproxy is not None
     assert current.fs is not None
-    if isinstance(ns, MntNamespace):
-        _may_enter_mounts(current, current.fs)
-    new = create_new_namespaces(0, current, current.cred, current.nsproxy, current.fs)
+    k, new = current.kernel, None
+    with Undo() as undo:
+        if any(not isinstance(ns, UserNamespace | PidNamespace) for ns in found):
+            new = create_new_namespaces(0, current, current.cred, current.nsproxy, current.fs)
+            undo.push((put_nsproxy, k, new))
+        if isinstance(found[0], UserNamespace):
+            kernel_cred.enter_user_ns(current, found[0])
+    for ns in found:
+        if isinstance(ns, PidNamespace):
+            pid_namespace.pidns_install(current, ns)
+        elif not isinstance(ns, UserNamespace):
+            assert new is not None
+            _enter(current, new, ns)
+    if new is not None:
+        await switch_task_namespaces(current, new)
+
+
+def _enter(current: Task, new: Nsproxy, ns: UtsNamespace | IpcNamespace | NetNamespace | MntNamespace) -> None:
     if isinstance(ns, IpcNamespace):
         sem_undo.exit_sem(current)
     _install(current.kernel, new, ns)
     if isinstance(ns, MntNamespace):
+        assert current.fs is not None
         root = namespace.topmost_root(current.kernel, ns)
         fs_struct.set_fs_pwd(current.fs, root)
         fs_struct.set_fs_root(current.fs, root)
-    await switch_task_namespaces(current, new)
-    return 0
 
 
-def _may_install(current: Task, ns: Namespace) -> None:
-    """Raise EPERM unless current is administrator where ns belongs, and where it is itself (the install methods)."""
-    k, own = current.kernel, user_namespace.admin_ns(current.kernel, current.cred)
-    owner = ns.user_ns if user_namespace.are_later(k) and not isinstance(ns, UserNamespace) else None
-    _unshare_check(current, owner)
-    if isinstance(ns, MntNamespace) and not capability.ns_capable(current, own, CAP_SYS_CHROOT):
-        raise LinuxError(Errno.EPERM, "needs CAP_SYS_CHROOT")
-    _unshare_check(current, own)
-
-
-def _userns_install(current: Task, ns: UserNamespace) -> None:
-    """Go into a user namespace, with all capabilities in it; raises EINVAL, EPERM, ENOMEM (userns_install)."""
+def _userns_validate(current: Task, ns: UserNamespace) -> None:
+    """See that current may go into a user namespace; raises EINVAL, EPERM (userns_install)."""
     if ns is current.cred.user_ns:
         raise LinuxError(Errno.EINVAL, "in that user namespace already")
     assert current.fs is not None
@@ -221,13 +279,6 @@ def _userns_install(current: Task, ns: UserNamespace) -> None:
         raise LinuxError(Errno.EINVAL, "threads, or who shares the root directory, have one user namespace")
     if not capability.ns_capable(current, ns, CAP_SYS_ADMIN):
         raise LinuxError(Errno.EPERM, "needs CAP_SYS_ADMIN there")
-    kernel_cred.enter_user_ns(current, ns)
-
-
-def _may_enter_mounts(current: Task, fs: FsStruct) -> None:
-    """Raise EINVAL if others have the same root directory (mntns_install)."""
-    if fs.users != 1:
-        raise LinuxError(Errno.EINVAL, "others have the same root directory")
 
 
 def _clone_flag(ns: Namespace) -> int:

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
 
-__all__ = ("check_pid_ns_for_children", "copy_pid_ns", "pidns_install", "unshare_pid_ns", "zap_pid_ns_processes")
+__all__ = (
+    "check_pid_ns_for_children",
+    "copy_pid_ns",
+    "pidns_install",
+    "pidns_validate",
+    "unshare_pid_ns",
+    "zap_pid_ns_processes",
+)
 
 _THREAD_OR_PARENT: Final = int(CLONE_THREAD | CLONE_PARENT)
 
@@ -59,14 +66,19 @@ def unshare_pid_ns(current: Task, new_cred: Cred | None) -> None:
     current.pid_ns_for_children = create_pid_namespace(k, cred, pid.task_active_pid_ns(current))
 
 
-def pidns_install(current: Task, ns: PidNamespace) -> None:
-    """Let current's children be born into ns: its own, or one below that; raises EINVAL (pidns_install)."""
+def pidns_validate(current: Task, ns: PidNamespace) -> None:
+    """See that ns is current's own, or one below that; raises EINVAL (pidns_install)."""
     active = pid.task_active_pid_ns(current)
     ancestor: PidNamespace | None = ns
     while ancestor is not None and ancestor.level > active.level:
         ancestor = ancestor.parent
     if ancestor is not active:
         raise LinuxError(Errno.EINVAL, "not a pid namespace below its own")
+
+
+def pidns_install(current: Task, ns: PidNamespace) -> None:
+    """Let current's children be born into ns."""
+    active = pid.task_active_pid_ns(current)
     old = current.pid_ns_for_children
     current.pid_ns_for_children = None if ns is active else get_pid_ns(ns)
     if old is not None:
