@@ -7,11 +7,25 @@ from typing import TYPE_CHECKING, Final
 from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.pid import BITS_PER_PAGE, PidNamespace, get_pid_ns
-from procession.include.linux.sched import CLONE_NEWPID, CLONE_PARENT, CLONE_THREAD, TIF_SIGPENDING
-from procession.include.linux.signal import SIGKILL
+from procession.include.linux.reboot import (
+    LINUX_REBOOT_CMD_HALT,
+    LINUX_REBOOT_CMD_POWER_OFF,
+    LINUX_REBOOT_CMD_RESTART,
+    LINUX_REBOOT_CMD_RESTART2,
+)
+from procession.include.linux.sched import (
+    CLONE_NEWPID,
+    CLONE_PARENT,
+    CLONE_THREAD,
+    TASK_KILLABLE,
+    TIF_SIGPENDING,
+    fatal_signal_pending,
+    set_task_state,
+)
+from procession.include.linux.signal import SIGHUP, SIGINT, SIGKILL
 from procession.include.linux.undo import Undo
 from procession.include.linux.wait import WALL
-from procession.kernel import acct, capability, exit_wait, pid, siginfo, signal_send, ucount, user_namespace
+from procession.kernel import acct, capability, exit_wait, pid, sched, siginfo, signal_send, ucount, user_namespace
 
 if TYPE_CHECKING:
     from procession.include.linux.cred import Cred
@@ -112,5 +126,27 @@ async def zap_pid_ns_processes(current: Task, ns: PidNamespace) -> None:
             await exit_wait.sys_wait4(current, -1, 0, WALL, 0)
         except LinuxError as error:
             if error.errno == Errno.ECHILD:
+                if ns.reboot:
+                    current.signal.group_exit_code = ns.reboot
                 await acct.acct_exit_ns(current, ns)
                 return
+
+
+async def reboot_pid_ns(current: Task, ns: PidNamespace, cmd: int) -> int:
+    """End ns's init, whose parent is told by a signal what was asked for; raises EINVAL (since 3.4).
+
+    Differs: current dies with everybody else there, by SIGKILL, where it would have exited.
+    """
+    if cmd in (LINUX_REBOOT_CMD_RESTART, LINUX_REBOOT_CMD_RESTART2):
+        ns.reboot = SIGHUP
+    elif cmd in (LINUX_REBOOT_CMD_HALT, LINUX_REBOOT_CMD_POWER_OFF):
+        ns.reboot = SIGINT
+    else:
+        raise LinuxError(Errno.EINVAL, "command")
+    assert ns.child_reaper is not None
+    with current.kernel.tasklist_lock.read():
+        signal_send.force_sig(SIGKILL, ns.child_reaper)
+    while not fatal_signal_pending(current):
+        set_task_state(current, TASK_KILLABLE)
+        await sched.schedule(current, "reboot_pid_ns")
+    return 0

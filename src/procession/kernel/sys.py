@@ -18,6 +18,14 @@ from procession.include.linux.nsproxy import utsname
 from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_SID
 from procession.include.linux.prctl import PER_LINUX32, PER_MASK, UNAME26
 from procession.include.linux.printk import KERN_EMERG
+from procession.include.linux.reboot import (
+    LINUX_REBOOT_CMD_CAD_OFF,
+    LINUX_REBOOT_CMD_CAD_ON,
+    LINUX_REBOOT_CMD_HALT,
+    LINUX_REBOOT_CMD_POWER_OFF,
+    LINUX_REBOOT_CMD_RESTART,
+    LINUX_REBOOT_CMD_RESTART2,
+)
 from procession.include.linux.resource import (
     PRIO_PGRP,
     PRIO_PROCESS,
@@ -46,12 +54,14 @@ from procession.include.linux.utsname import NEW_UTS_LEN, UTS_PROC_DOMAINNAME, U
 from procession.kernel import (
     capability,
     pid,
+    pid_namespace,
     posix_cpu_timers,
     rcupdate,
     sched,
     sched_autogroup,
     sched_cputime,
     sched_prio,
+    user_namespace,
     utsname_sysctl,
 )
 from procession.mm import uaccess
@@ -556,17 +566,11 @@ def sys_getcpu(current: Task, cpup: IntOut, nodep: IntOut, unused: UserPtr) -> i
 
 _REBOOT_MAGIC1: Final = 0xFEE1DEAD
 _REBOOT_MAGIC2: Final = frozenset({672274793, 85072278, 369367448, 537993216})
-_CMD_CAD_ON: Final = 0x89ABCDEF
-_CMD_CAD_OFF: Final = 0
-_CMD_RESTART: Final = 0x01234567
-_CMD_RESTART2: Final = 0xA1B2C3D4
-_CMD_HALT: Final = 0xCDEF0123
-_CMD_POWER_OFF: Final = 0x4321FEDC
 _LAST_WORDS: Final = {
-    _CMD_RESTART: "Restarting system.",
-    _CMD_RESTART2: "Restarting system.",
-    _CMD_HALT: "System halted.",
-    _CMD_POWER_OFF: "Power down.",
+    LINUX_REBOOT_CMD_RESTART: "Restarting system.",
+    LINUX_REBOOT_CMD_RESTART2: "Restarting system.",
+    LINUX_REBOOT_CMD_HALT: "System halted.",
+    LINUX_REBOOT_CMD_POWER_OFF: "Power down.",
 }
 
 
@@ -576,12 +580,15 @@ async def sys_reboot(current: Task, magic1: UInt, magic2: UInt, cmd: UInt, arg: 
 
     Differs: there is nobody to start it again, so that all ways of going down are one.
     """
-    if not capability.capable(current, CAP_SYS_BOOT):
+    ns = pid.task_active_pid_ns(current)
+    if not capability.ns_capable(current, ns.user_ns, CAP_SYS_BOOT):
         raise LinuxError(Errno.EPERM, "CAP_SYS_BOOT")
     if magic1 != _REBOOT_MAGIC1 or magic2 not in _REBOOT_MAGIC2:
         raise LinuxError(Errno.EINVAL, "magic numbers")
-    if cmd in (_CMD_CAD_ON, _CMD_CAD_OFF):
-        current.kernel.sysctls["ctrl-alt-del"] = int(cmd == _CMD_CAD_ON)
+    if ns.level and user_namespace.are_later(current.kernel):
+        return await pid_namespace.reboot_pid_ns(current, ns, cmd)
+    if cmd in (LINUX_REBOOT_CMD_CAD_ON, LINUX_REBOOT_CMD_CAD_OFF):
+        current.kernel.sysctls["ctrl-alt-del"] = int(cmd == LINUX_REBOOT_CMD_CAD_ON)
         return 0
     if cmd not in _LAST_WORDS:
         raise LinuxError(Errno.EINVAL, "command")

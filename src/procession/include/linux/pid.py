@@ -93,6 +93,7 @@ class PidNamespace:
         "pids",
         "user_ns",
         "ucounts",
+        "reboot",
         "bacct",
     )  # derived
 
@@ -107,6 +108,7 @@ class PidNamespace:
         self.pids: dict[int, Pid] = {}
         self.user_ns: UserNamespace | None = None  # of whoever made it, with a reference; None for the first
         self.ucounts: Ucounts | None = None  # where it is charged; with a reference
+        self.reboot: int = 0  # what its init shall seem to have died of: SIGHUP, SIGINT
         self.bacct: BsdAcct | None = None  # where the records of its processes go
 
     def pidmap_of(self, index: int) -> Pidmap:
