@@ -58,6 +58,7 @@ LATER: Final[dict[str, tuple[str, str]]] = {
     "max_user_namespaces": ("4.9", '/proc/sys/user: how many namespaces a user may have, where "CLONE_NEWUSER" is on'),
     "statx": ("4.11", "stat with a mask of what is wanted"),
     "pid_for_children": ("4.12", '/proc/PID/ns/pid_for_children, where "setns" is on'),
+    "CoreDumping": ("4.15", "/proc/PID/status: whether a core is being written"),
     "MAP_FIXED_NOREPLACE": ("4.17", "mmap: at this address, if nothing is there"),
     "rseq": ("4.18", "restartable sequences"),
     "pidfd_send_signal": ("5.1", "kill by a descriptor"),
@@ -70,10 +71,12 @@ LATER: Final[dict[str, tuple[str, str]]] = {
     "faccessat2": ("5.8", "faccessat with AT_EACCESS, AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH"),
     "setns-pidfd": ("5.8", 'setns with a descriptor of a process: several namespaces at once, where "setns" is on'),
     "close_range": ("5.9", "close many descriptors, or mark them CLOSE_RANGE_CLOEXEC"),
+    "Seccomp_filters": ("5.9", "/proc/PID/status: how many filters of system calls there are"),
     "epoll_pwait2": ("5.11", "epoll_pwait with nanoseconds"),
     "futex_waitv": ("5.16", "wait for one of several futexes"),
     "AT_RSEQ_FEATURE_SIZE": ("6.3", "auxiliary vector: what rseq knows to write; AT_RSEQ_ALIGN"),
     "fchmodat2": ("6.6", "fchmodat with AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH"),
+    "Kthread": ("6.8", "/proc/PID/status: whether it is a thread of the kernel"),
 }
 
 _RELEASE: Final = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}", re.ASCII)
