@@ -82,6 +82,7 @@ def mm_alloc(k: Kernel) -> MmStruct:
     """Return an empty address space with one user; raises ENOMEM. What a core has in it goes on as current has it."""
     k.caches["mm_struct"].alloc()
     mm = MmStruct(init_rwsem(k.lock_class("mmap_sem")), SpinLock(k.lock_class("page_table_lock")))
+    mm.user_ns = k.current.cred.user_ns
     oldmm = k.current.mm
     if oldmm is not None:
         mm.dump_filter = oldmm.dump_filter
@@ -158,7 +159,7 @@ def dup_mm(current: Task, oldmm: MmStruct) -> MmStruct:
     mm = mm_alloc(k)
     with Undo() as undo:
         undo.push((mmput, k, mm))
-        mm.dumpable = oldmm.dumpable
+        mm.dumpable, mm.user_ns = oldmm.dumpable, oldmm.user_ns
         mm.binfmt = oldmm.binfmt
         mm.ldt, mm.vdso = oldmm.ldt, oldmm.vdso
         mm.task_size, mm.mmap_base = oldmm.task_size, oldmm.mmap_base

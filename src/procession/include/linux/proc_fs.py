@@ -148,7 +148,7 @@ class PidInode(ProcInode):
         if self.i_mode == S_IFDIR | 0o555 or (task.mm is not None and task.mm.dumpable == 1):
             self.i_uid, self.i_gid = task.real_cred.euid, task.real_cred.egid
         else:
-            ns = task.real_cred.user_ns
+            ns = (task.mm.user_ns if task.mm is not None else None) or task.kernel.users.init_user_ns
             uid, gid = make_kuid(ns, 0), make_kgid(ns, 0)
             self.i_uid = GLOBAL_ROOT if uid == INVALID_ID else uid
             self.i_gid = GLOBAL_ROOT if gid == INVALID_ID else gid

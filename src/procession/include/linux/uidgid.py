@@ -66,18 +66,22 @@ def from_kgid(ns: UserNamespace, kgid: int) -> int:
 
 def from_kuid_munged(k: Kernel, ns: UserNamespace, kuid: int) -> int:
     """As from_kuid, but overflowuid for who has no name there: a program can always be told something."""
-    if ns.uid_map is None:
+    if ns.uid_map is None and kuid != INVALID_ID:
         return kuid
     uid = map_id_up(ns.uid_map, kuid)
-    return k.sysctls.get("overflowuid", DEFAULT_OVERFLOWUID) if uid == INVALID_ID else uid
+    if uid == INVALID_ID and "CLONE_NEWUSER" in k.later:  # in 3.2 an id as any other
+        return k.sysctls.get("overflowuid", DEFAULT_OVERFLOWUID)
+    return uid
 
 
 def from_kgid_munged(k: Kernel, ns: UserNamespace, kgid: int) -> int:
     """As from_kgid, but overflowgid for what has no name there."""
-    if ns.gid_map is None:
+    if ns.gid_map is None and kgid != INVALID_ID:
         return kgid
     gid = map_id_up(ns.gid_map, kgid)
-    return k.sysctls.get("overflowgid", DEFAULT_OVERFLOWUID) if gid == INVALID_ID else gid
+    if gid == INVALID_ID and "CLONE_NEWUSER" in k.later:
+        return k.sysctls.get("overflowgid", DEFAULT_OVERFLOWUID)
+    return gid
 
 
 def uid_here(current: Task, kuid: int) -> int:
