@@ -312,7 +312,7 @@ static void parent(void) {
     must(prctl(PR_SET_DUMPABLE, 1));
     pid_t child = (pid_t)must(clone_fork(CLONE_NEWUSER | SIGCHLD));
     if (!child) {
-      raise(SIGSTOP);
+      kill(getpid(), SIGSTOP);
       _exit(0);
     }
     siginfo_t info;

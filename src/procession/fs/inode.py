@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from procession.fs import dcache, posix_acl
 from procession.fs.notify import fsnotify
 from procession.include.linux.cred import CAP_FOWNER
+from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_NOATIME
 from procession.include.linux.fs import S_IFDIR, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP
 from procession.include.linux.mount import (
@@ -18,7 +19,7 @@ from procession.include.linux.mount import (
     MNT_RELATIME,
 )
 from procession.include.linux.time import NSEC_PER_SEC
-from procession.include.linux.uidgid import kuid_has_mapping
+from procession.include.linux.uidgid import kgid_has_mapping, kuid_has_mapping
 from procession.include.linux.xattr import XATTR_NAME_CAPS
 from procession.kernel import capability, user_namespace
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
 
 __all__ = (
+    "check_maker",
     "current_fs_time",
     "file_accessed",
     "get_next_ino",
@@ -93,6 +95,13 @@ def inode_owner_or_capable(current: Task, inode: Inode) -> bool:
     ns = current.cred.user_ns
     # In 3.2 a file is of the first namespace.
     return ns.creator is None and kuid_has_mapping(ns, inode.i_uid) and capability.ns_capable(current, ns, CAP_FOWNER)
+
+
+def check_maker(current: Task, sb: SuperBlock) -> None:
+    """See that a new file's owner has a name where sb was mounted; raises EOVERFLOW (fsuidgid_has_mapping)."""
+    ns, cred = sb.s_user_ns, current.cred
+    if ns is not None and not (kuid_has_mapping(ns, cred.fsuid) and kgid_has_mapping(ns, cred.fsgid)):
+        raise LinuxError(Errno.EOVERFLOW, "an owner without a name on this file system")
 
 
 def may_open_dev(mnt: Vfsmount) -> bool:

@@ -535,9 +535,10 @@ def _create(nd: Nameidata, mode: int) -> None:
 
 
 def may_create(current: Task, dir: Inode) -> None:
-    """Check that names may be added to dir; raises ENOENT if it was removed, EACCES."""
+    """Check that names may be added to dir; raises ENOENT if it was removed, EOVERFLOW, EACCES."""
     if dir.i_nlink == 0:
         raise LinuxError(Errno.ENOENT, "the directory was removed")
+    fs_inode.check_maker(current, dir.i_sb)
     inode_permission(current, dir, MAY_WRITE | MAY_EXEC)
 
 

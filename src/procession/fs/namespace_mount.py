@@ -508,7 +508,9 @@ def _check_pivot(current: Task, new: PathRef, old: PathRef, root: PathRef) -> No
     if root.mnt in (new.mnt, old.mnt):
         raise LinuxError(Errno.EBUSY, "on the same file system")
     for path in (root, new):
-        if path.dentry is not path.mnt.mnt_root or path.mnt.mnt_parent is None:
+        # The machine's first root is its rootfs, which could not go. Most machines have another on that, which can.
+        movable = path.mnt.mnt_parent is not None or (path is root and user_namespace.are_later(current.kernel))
+        if path.dentry is not path.mnt.mnt_root or not movable:
             raise LinuxError(Errno.EINVAL, "not a mount point, or attached to nothing")
     if not _is_reachable_below(old, new):
         raise LinuxError(Errno.EINVAL, "the old root would be out of reach")
@@ -518,7 +520,7 @@ def _check_pivot(current: Task, new: PathRef, old: PathRef, root: PathRef) -> No
 def sys_pivot_root(current: Task, new_root: Path, put_old: Path) -> int:
     """Make a mount the root, and put the old root somewhere below it (pivot_root(2)).
 
-    Raises EPERM, EINVAL, EBUSY, ENOENT, ENOTDIR.
+    Raises EPERM, EINVAL, EBUSY, ENOENT, ENOTDIR. Differs: with "CLONE_NEWUSER" the machine's first root can go as well.
     """
     k, fs = current.kernel, current.fs
     assert fs is not None
@@ -530,12 +532,15 @@ def sys_pivot_root(current: Task, new_root: Path, put_old: Path) -> int:
     old = lock_mount(k, old)
     _check_pivot(current, new, old, root)
     namespace.detach_mnt(k, new.mnt)
-    place = namespace.detach_mnt(k, root.mnt)
+    place = None if root.mnt.mnt_parent is None else namespace.detach_mnt(k, root.mnt)
     if root.mnt.mnt_flags & MNT_LOCKED:
         new.mnt.mnt_flags |= MNT_LOCKED
         root.mnt.mnt_flags &= ~MNT_LOCKED
     namespace.attach_mnt(k, root.mnt, old)
-    namespace.attach_mnt(k, new.mnt, place)
+    if place is not None:
+        namespace.attach_mnt(k, new.mnt, place)
+    else:
+        current.nsproxy.mnt_ns.root = new.mnt
     namespace.touch_mnt_namespace(current.nsproxy.mnt_ns)
     fs_struct.chroot_fs_refs(k, root, new)
     return 0

@@ -220,7 +220,8 @@ def _later_namespace(task: Task, name: str) -> Namespace | None:
     if of is None:
         return None
     if name == _PID_FOR_CHILDREN:
-        return task.pid_ns_for_children or of.pid_ns
+        children = task.pid_ns_for_children or of.pid_ns
+        return children if children.child_reaper is not None else None
     return of.mnt_ns if name == "mnt" else _namespace(of, name)
 
 
