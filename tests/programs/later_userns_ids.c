@@ -273,8 +273,8 @@ static void orphan(void) {
   CHILD(pid) {
     must(setresgid(2001, 2001, 2001));
     must(setresuid(1001, 1001, 1001));
-    *inner = (pid_t)must(clone_fork(CLONE_NEWUSER | SIGCHLD));
-    if (!*inner) {
+    pid_t child = (pid_t)must(clone_fork(CLONE_NEWUSER | SIGCHLD));
+    if (!child) {
       pass_gate(&mapped);
       block(SIGUSR2);
       must(prctl(PR_SET_PDEATHSIG, SIGUSR2));
@@ -286,6 +286,7 @@ static void orphan(void) {
       open_gate(&done);
       _exit(0);
     }
+    *inner = child;
     open_gate(&made);
     pass_gate(&ready);
     _exit(0);
