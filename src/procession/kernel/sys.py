@@ -10,22 +10,13 @@ import struct
 from typing import TYPE_CHECKING, Annotated, Final
 
 from procession.drivers.tty import tty_jobctrl
-from procession.include.linux.cred import CAP_SYS_ADMIN, CAP_SYS_BOOT, CAP_SYS_NICE, CAP_SYS_RESOURCE
+from procession.include.linux.cred import CAP_SYS_ADMIN, CAP_SYS_NICE, CAP_SYS_RESOURCE
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import S_IRWXUGO
 from procession.include.linux.jiffies import INITIAL_JIFFIES, jiffies_to_clock_t, jiffies_to_ns, nsecs_to_jiffies
 from procession.include.linux.nsproxy import utsname
 from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_SID
 from procession.include.linux.prctl import PER_LINUX32, PER_MASK, UNAME26
-from procession.include.linux.printk import KERN_EMERG
-from procession.include.linux.reboot import (
-    LINUX_REBOOT_CMD_CAD_OFF,
-    LINUX_REBOOT_CMD_CAD_ON,
-    LINUX_REBOOT_CMD_HALT,
-    LINUX_REBOOT_CMD_POWER_OFF,
-    LINUX_REBOOT_CMD_RESTART,
-    LINUX_REBOOT_CMD_RESTART2,
-)
 from procession.include.linux.resource import (
     PRIO_PGRP,
     PRIO_PROCESS,
@@ -45,23 +36,21 @@ from procession.include.linux.resource import (
     RusageArg,
     RusageOut,
 )
-from procession.include.linux.sched import TASK_UNINTERRUPTIBLE, same_thread_group, set_task_state, thread_group_leader
+from procession.include.linux.sched import same_thread_group, thread_group_leader
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import NSEC_PER_USEC, USEC_PER_SEC
-from procession.include.linux.types import Arg, InBuf, Int, IntOut, ModeT, PidNr, UInt, UInt32, UserPtr
+from procession.include.linux.types import Arg, InBuf, Int, IntOut, ModeT, PidNr, UInt32, UserPtr
 from procession.include.linux.uidgid import make_kuid
 from procession.include.linux.utsname import NEW_UTS_LEN, UTS_PROC_DOMAINNAME, UTS_PROC_HOSTNAME
 from procession.kernel import (
     capability,
     pid,
-    pid_namespace,
     posix_cpu_timers,
     rcupdate,
     sched,
     sched_autogroup,
     sched_cputime,
     sched_prio,
-    user_namespace,
     utsname_sysctl,
 )
 from procession.mm import uaccess
@@ -85,7 +74,6 @@ __all__ = (
     "sys_getrusage",
     "sys_getsid",
     "sys_prlimit64",
-    "sys_reboot",
     "sys_setdomainname",
     "sys_sethostname",
     "sys_setpgid",
@@ -562,39 +550,3 @@ def sys_getcpu(current: Task, cpup: IntOut, nodep: IntOut, unused: UserPtr) -> i
     if nodep:
         uaccess.put_user(current, nodep, 0, 4)
     return 0
-
-
-_REBOOT_MAGIC1: Final = 0xFEE1DEAD
-_REBOOT_MAGIC2: Final = frozenset({672274793, 85072278, 369367448, 537993216})
-_LAST_WORDS: Final = {
-    LINUX_REBOOT_CMD_RESTART: "Restarting system.",
-    LINUX_REBOOT_CMD_RESTART2: "Restarting system.",
-    LINUX_REBOOT_CMD_HALT: "System halted.",
-    LINUX_REBOOT_CMD_POWER_OFF: "Power down.",
-}
-
-
-@syscall
-async def sys_reboot(current: Task, magic1: UInt, magic2: UInt, cmd: UInt, arg: UserPtr) -> int:
-    """Stop the machine; raises EPERM, EINVAL (reboot(2)).
-
-    Differs: there is nobody to start it again, so that all ways of going down are one.
-    """
-    ns = pid.task_active_pid_ns(current)
-    if not capability.ns_capable(current, ns.user_ns, CAP_SYS_BOOT):
-        raise LinuxError(Errno.EPERM, "CAP_SYS_BOOT")
-    if magic1 != _REBOOT_MAGIC1 or magic2 not in _REBOOT_MAGIC2:
-        raise LinuxError(Errno.EINVAL, "magic numbers")
-    if ns.level and user_namespace.are_later(current.kernel):
-        return await pid_namespace.reboot_pid_ns(current, ns, cmd)
-    if cmd in (LINUX_REBOOT_CMD_CAD_ON, LINUX_REBOOT_CMD_CAD_OFF):
-        current.kernel.sysctls["ctrl-alt-del"] = int(cmd == LINUX_REBOOT_CMD_CAD_ON)
-        return 0
-    if cmd not in _LAST_WORDS:
-        raise LinuxError(Errno.EINVAL, "command")
-    k = current.kernel
-    k.printk(_LAST_WORDS[cmd], KERN_EMERG)
-    k.halted = True
-    while True:
-        set_task_state(current, TASK_UNINTERRUPTIBLE)
-        await sched.schedule(current, "sys_reboot")
