@@ -59,11 +59,16 @@ static void refused(void) {
   if (!pid) _exit(unshare(CLONE_NEWUSER) ? errno : 0);
   say("of who shares memory: %s", reap(pid));
   CHILD(pid) {
+    struct gate moved = new_gate();
     pid_t sharer = (pid_t)must(clone_fork(CLONE_FS | SIGCHLD));
-    if (!sharer) for (;;) pause();
+    if (!sharer) {
+      pass_gate(&moved);
+      say("the other is in the same directory %d", access("self/status", F_OK) == 0);
+      _exit(0);
+    }
     show("of who shares a root directory", unshare(CLONE_NEWUSER));
-    umask(0);
-    kill(sharer, SIGKILL);
+    must(chdir("/proc"));
+    open_gate(&moved);
     wait_for(sharer);
     _exit(0);
   }
@@ -77,6 +82,21 @@ static void refused(void) {
     _exit(0);
   }
   wait_for(pid);
+  for (int groups = 0; groups < 2; groups++) {
+    CHILD(pid) {
+      must(unshare(CLONE_NEWUSER));
+      if (groups) {
+        int denied = (int)must(open("/proc/self/setgroups", O_WRONLY));
+        must(write(denied, "deny", 4));
+        close(denied);
+      }
+      int map = (int)must(open(groups ? "/proc/self/gid_map" : "/proc/self/uid_map", O_WRONLY));
+      must(write(map, "0 0 1", 5));
+      show(groups ? "whose group has a name" : "who has one, and his group has not", unshare(CLONE_NEWUSER));
+      _exit(0);
+    }
+    wait_for(pid);
+  }
   CHILD(pid) {
     must(unshare(CLONE_NEWUSER));
     show("of who has no name", unshare(CLONE_NEWUSER));

@@ -127,8 +127,12 @@ static void machine(void) {
   show("accounting", syscall(SYS_acct, NULL));
   show("the log", syscall(SYS_syslog, 5, NULL, 0));
   show("a tunable", open("/proc/sys/kernel/hostname", O_WRONLY));
-  show("another root directory", chroot("."));
-  must(chdir("/"));
+  pid_t pid;
+  CHILD(pid) {
+    show("another root directory", chroot("."));
+    _exit(0);
+  }
+  wait_for(pid);
   show("mounting", mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
   show("unmounting", umount("/proc"));
   show("capabilities to drop", prctl(PR_CAPBSET_DROP, 7));
@@ -240,6 +244,106 @@ static void of_1000(void) {
   wait_for(pid);
 }
 
+/* Which number a child has: for who is root of the pid namespaces that give it one. */
+static void numbers(void) {
+  struct { unsigned long long flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup; } args = { .exit_signal = SIGCHLD };
+  int nr[] = { 7, 4242 };
+  pid_t pid;
+  CHILD(pid) {
+    become(1000);
+    own_namespace(CLONE_NEWPID);
+    pid_t child;
+    CHILD(child) {
+      args.set_tid = (unsigned long)nr;
+      args.set_tid_size = 1;
+      pid_t numbered = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+      if (!numbered) _exit(0);
+      show("in its own", numbered);
+      wait_for(numbered);
+      args.set_tid_size = 2;
+      show("and outside", syscall(SYS_clone3, &args, sizeof args));
+      _exit(0);
+    }
+    wait_for(child);
+    args.set_tid_size = 1;
+    show("outside", syscall(SYS_clone3, &args, sizeof args));
+    _exit(0);
+  }
+  wait_for(pid);
+}
+
+/* A namespace of root's, whose ids have their names. */
+static void mapped(void (*what)(void)) {
+  struct gate made = new_gate(), go = new_gate();
+  char path[64];
+  pid_t pid;
+  CHILD(pid) {
+    must(unshare(CLONE_NEWUSER));
+    open_gate(&made);
+    pass_gate(&go);
+    what();
+    _exit(0);
+  }
+  pass_gate(&made);
+  snprintf(path, sizeof path, "/proc/%d/uid_map", (int)pid);
+  put(path, "0 0 1000");
+  snprintf(path, sizeof path, "/proc/%d/gid_map", (int)pid);
+  put(path, "0 0 1000");
+  open_gate(&go);
+  wait_for(pid);
+}
+
+static void other_user(void) {
+  pid_t others[3], child[4];
+  for (int i = 0; i < 3; i++) {
+    CHILD(others[i]) for (;;) pause();
+  }
+  CHILD(child[0]) {
+    struct rlimit lim = { 3, 3 };
+    must(setrlimit(RLIMIT_NPROC, &lim));
+    must(setresuid(5, 5, 5));
+    for (int i = 0; i < 4; i++) {
+      child[i] = fork();
+      if (!child[i]) for (;;) pause();
+      say("process %d of another user: %s", i + 2, child[i] < 0 ? errname(errno) : "made");
+    }
+    for (int i = 0; i < 4; i++)
+      if (child[i] > 0) gone(child[i]);
+    _exit(0);
+  }
+  wait_for(child[0]);
+  for (int i = 0; i < 3; i++) gone(others[i]);
+}
+
+/* How many namespaces there may be. */
+static void namespaces(void) {
+  int fd = (int)must(open("/proc/sys/user/max_user_namespaces", O_RDWR));
+  show("two user namespaces", write(fd, "2\n", 2));
+  char text[16] = { 0 };
+  must(pread(fd, text, 15, 0));
+  say("at most %d", atoi(text));
+  show("too many", pwrite(fd, "2147483648", 10, 0));
+  show("none", pwrite(fd, "-1", 2, 0));
+  close(fd);
+  put("/proc/sys/user/max_uts_namespaces", "1");
+  put("/proc/sys/user/max_net_namespaces", "0");
+  show("a network", unshare(CLONE_NEWNET));
+  show("a name", unshare(CLONE_NEWUTS));
+  show("another", unshare(CLONE_NEWUTS));
+  pid_t a = (pid_t)must(clone_fork(CLONE_NEWUSER | SIGCHLD));
+  if (!a) for (;;) pause();
+  pid_t b = (pid_t)must(clone_fork(CLONE_NEWUSER | SIGCHLD));
+  if (!b) {
+    pid_t inner = (pid_t)clone_fork(CLONE_NEWUSER | SIGCHLD);
+    say("in the second: %s", inner < 0 ? errname(errno) : "made");
+    for (;;) pause();
+  }
+  wait_asleep(b);
+  show("the third", clone_fork(CLONE_NEWUSER | SIGCHLD));
+  gone(a);
+  gone(b);
+}
+
 /* How many processes there may be: those of a namespace are its maker's as well. */
 static void limits(void) {
   uid_t uid = fresh_uid();
@@ -252,6 +356,8 @@ static void limits(void) {
     must(prctl(PR_SET_DUMPABLE, 1));
     struct rlimit lim = { 3, 3 };
     must(setrlimit(RLIMIT_NPROC, &lim));
+    pid_t outside = fork();
+    if (!outside) for (;;) pause();
     must(unshare(CLONE_NEWUSER));
     snprintf(line, sizeof line, "0 %u 1", (unsigned)uid);
     put("/proc/self/uid_map", line);
@@ -263,43 +369,12 @@ static void limits(void) {
     }
     for (int i = 0; i < 4; i++)
       if (child[i] > 0) gone(child[i]);
+    gone(outside);
     _exit(0);
   }
   wait_for(pid);
-  CHILD(pid) {
-    must(unshare(CLONE_NEWUSER));
-    put("/proc/self/uid_map", "0 0 1000");
-    int fd = (int)must(open("/proc/sys/user/max_user_namespaces", O_RDWR));
-    show("two user namespaces", write(fd, "2\n", 2));
-    char text[16] = { 0 };
-    must(pread(fd, text, 15, 0));
-    say("at most %d", atoi(text));
-    show("too many", pwrite(fd, "2147483648", 10, 0));
-    show("none", pwrite(fd, "-1", 2, 0));
-    close(fd);
-    put("/proc/sys/user/max_uts_namespaces", "1");
-    put("/proc/sys/user/max_net_namespaces", "0");
-    show("a network", unshare(CLONE_NEWNET));
-    show("a name", unshare(CLONE_NEWUTS));
-    show("another", unshare(CLONE_NEWUTS));
-    pid_t a = (pid_t)must(clone_fork(CLONE_NEWUSER | SIGCHLD));
-    if (!a) for (;;) pause();
-    pid_t b = (pid_t)must(clone_fork(CLONE_NEWUSER | SIGCHLD));
-    if (!b) {
-      pid_t inner = (pid_t)clone_fork(CLONE_NEWUSER | SIGCHLD);
-      say("in the second: %s", inner < 0 ? errname(errno) : "made");
-      for (;;) pause();
-    }
-    wait_asleep(b);
-    show("the third", clone_fork(CLONE_NEWUSER | SIGCHLD));
-    gone(a);
-    pid_t c = (pid_t)clone_fork(CLONE_NEWUSER | SIGCHLD);
-    if (!c) _exit(0);
-    say("once one is gone: %s", c < 0 ? errname(errno) : reap(c));
-    gone(b);
-    _exit(0);
-  }
-  wait_for(pid);
+  mapped(other_user);
+  mapped(namespaces);
 }
 
 int main(void) {
@@ -307,6 +382,7 @@ int main(void) {
   must(chmod(".", 0777));
   processes();
   of_1000();
+  numbers();
   limits();
   return 0;
 }

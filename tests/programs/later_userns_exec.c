@@ -91,6 +91,7 @@ static void programs(void) {
   run("set-user-id 1001", "of_1001");
   run("set-group-id 2001, whom nobody has named", "of_2001");
   run("set-user-id 1001 of a group without a name", "of_mixed");
+  run("set-user-id of root, of a group with a name", "of_nobody");
   run("with CAP_NET_RAW", "raw");
   run("with CAP_NET_RAW, and set-user-id root", "raw_of_root");
   if (prctl(PR_SET_SECUREBITS, 1)) say("root stays special: %s", errname(errno));
@@ -157,6 +158,24 @@ static void foreign(void) {
     _exit(0);
   }
   wait_for(child);
+  CHILD(child) {
+    snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)pid);
+    must(setns((int)must(open(path, O_RDONLY | O_CLOEXEC)), CLONE_NEWNS));
+    must(chdir(here));
+    run("the same, in its namespace of mounts", "empty/mine");
+    run("what the machine's administrator has mounted, there", "of_1001");
+    _exit(0);
+  }
+  wait_for(child);
+  kill(pid, SIGKILL);
+  wait_for(pid);
+  CHILD(pid) {
+    must(unshare(CLONE_NEWNS));
+    for (;;) pause();
+  }
+  wait_asleep(pid);
+  snprintf(path, sizeof path, "/proc/%d/root%s/of_1001", (int)pid, here);
+  run("set-user-id in another namespace of mounts", path);
   kill(pid, SIGKILL);
   wait_for(pid);
 }
@@ -175,6 +194,7 @@ int main(int argc, char **argv) {
   copy("of_root", 04755, 0, 0);
   copy("of_1001", 04755, 1001, 1001);
   copy("of_2001", 02755, 1001, 2001);
+  copy("of_nobody", 04755, 0, 1001);
   copy("of_mixed", 04755, 1001, 2001);
   unsigned caps[5] = { 0x02000001, 1 << 13, 0, 0, 0 };
   copy("raw", 0755, 0, 0);

@@ -98,7 +98,25 @@ static void sets(void) {
   wait_for(pid);
 }
 
+static unsigned effective(void) {
+  unsigned head[2] = { 0x20080522, 0 }, sets_[6];
+  must(syscall(SYS_capget, head, sets_));
+  return sets_[0] & 0x1f;
+}
+
 static void files(void) {
+  pid_t pid;
+  say("capabilities for files %x, as another", effective());
+  setfsuid(1);
+  say("  %x, as oneself", effective());
+  setfsuid(0);
+  say("  %x", effective());
+  CHILD(pid) {
+    must(prctl(PR_SET_DUMPABLE, 0));
+    stat_line("a child that cannot be dumped", "/proc/self/status");
+    _exit(0);
+  }
+  wait_for(pid);
   stat_line("root's", "of_root");
   stat_line("1000's", "of_1000");
   stat_line("a stranger's", "of_stranger");
@@ -121,6 +139,7 @@ static void files(void) {
   show("read root's", open("of_root", O_RDONLY));
   show("its times", utimensat(AT_FDCWD, "of_root", (struct timespec[]){ { 1, 0 }, { 2, 0 } }, 0));
   show("access", access("of_root", R_OK));
+  show("access to another's", access("of_other", R_OK | W_OK));
   show("access to 1000's", access("of_1000", R_OK | W_OK));
   show("in a sticky directory, another's", unlink("sticky/of_other"));
   show("a stranger's", unlink("sticky/of_stranger"));
@@ -347,6 +366,8 @@ static void nice_values(void) {
 
 int main(int argc, char **argv) {
   if (argc > 1) {
+    must(prctl(PR_SET_DUMPABLE, 0));
+    stat_line("a process that cannot be dumped", "/proc/self/status");
     say("begins with: %d %d %d %d", (int)getauxval(AT_UID), (int)getauxval(AT_EUID), (int)getauxval(AT_GID), (int)getauxval(AT_EGID));
     return 0;
   }
@@ -357,6 +378,8 @@ int main(int argc, char **argv) {
   must(chown("of_1000", 1000, 2000));
   write_file("of_stranger", "s", 0644);
   must(chown("of_stranger", 7777, 7777));
+  write_file("of_other", "o", 0600);
+  must(chown("of_other", 1001, 2001));
   write_file("of_mixed", "m", 0644);
   must(chown("of_mixed", 1000, 7777));
   must(mkdir("sticky", 0755));

@@ -40,6 +40,14 @@ static const char *name_of(pid_t pid) {
   return t;
 }
 
+static void drop(unsigned which) {
+  unsigned head[2] = { 0x20080522, 0 }, sets[6];
+  must(syscall(SYS_capget, head, sets));
+  sets[0] &= ~which;
+  if (which == ~0U) sets[3] = 0;
+  must(syscall(SYS_capset, head, sets));
+}
+
 /* A child in a user namespace of its own that waits to be killed. */
 static pid_t sleeper(void) {
   pid_t pid = (pid_t)must(clone_fork(CLONE_NEWUSER | SIGCHLD));
@@ -117,6 +125,14 @@ static void takes(void) {
   struct stat st;
   must(stat(path, &st));
   say("mode %o of %d", st.st_mode, (int)st.st_uid);
+  show("deny, afterwards", line(name_of(pid), "setgroups", "deny"));
+  gone(pid);
+  pid = sleeper();
+  snprintf(path, sizeof path, "/proc/%d/setgroups", (int)pid);
+  fd = (int)must(open(path, O_RDWR));
+  show("allow", write(fd, "allow", 5));
+  show("once more", write(fd, "allow", 5));
+  close(fd);
   gone(pid);
 }
 
@@ -129,6 +145,16 @@ static void permitted(void) {
     must(setresuid(1000, 1000, 1000));
     must(prctl(PR_SET_DUMPABLE, 1));
     pid_t child;
+    show("the first namespace's, to write", open("/proc/self/setgroups", O_WRONLY));
+    show("to read", close((int)must(open("/proc/self/setgroups", O_RDONLY))));
+    CHILD(child) {
+      must(unshare(CLONE_NEWUSER));
+      drop(~0U);
+      show("without capabilities", line("self", "uid_map", "0 1000 1"));
+      show("projects, without", line("self", "projid_map", "0 0 10"));
+      _exit(0);
+    }
+    wait_for(child);
     CHILD(child) {
       must(unshare(CLONE_NEWUSER));
       print("setgroups", "self", "setgroups");
@@ -253,14 +279,50 @@ static void openers(void) {
   gone(pid);
 }
 
+/* A namespace of somebody else's, and one that is two below. */
+static void strangers(void) {
+  struct gate ready = new_gate();
+  pid_t pid, child, *inner = shared_memory(sizeof *inner);
+  CHILD(pid) {
+    must(setresgid(1000, 1000, 1000));
+    must(setresuid(1000, 1000, 1000));
+    must(prctl(PR_SET_DUMPABLE, 1));
+    must(unshare(CLONE_NEWUSER));
+    open_gate(&ready);
+    for (;;) pause();
+  }
+  pass_gate(&ready);
+  CHILD(child) {
+    drop(1U << 7);
+    show("its writer's own id, in another's", line(name_of(pid), "uid_map", "0 0 1"));
+    show("its maker's", line(name_of(pid), "uid_map", "0 1000 1"));
+    _exit(0);
+  }
+  wait_for(child);
+  gone(pid);
+  CHILD(pid) {
+    must(unshare(CLONE_NEWUSER));
+    must(line("self", "uid_map", "0 0 1"));
+    must(line("self", "setgroups", "deny"));
+    must(line("self", "gid_map", "0 0 1"));
+    pid_t below = (pid_t)must(clone_fork(CLONE_NEWUSER | SIGCHLD));
+    if (!below) for (;;) pause();
+    *inner = below;
+    open_gate(&ready);
+    wait_for(below);
+    _exit(0);
+  }
+  pass_gate(&ready);
+  show("two below", line(name_of(*inner), "uid_map", "0 0 1"));
+  kill(*inner, SIGKILL);
+  wait_for(pid);
+}
+
 /* A namespace whose maker had no CAP_SETFCAP gives nobody root's id. */
 static void roots(void) {
   pid_t pid;
   CHILD(pid) {
-    unsigned head[2] = { 0x20080522, 0 }, sets[6];
-    must(syscall(SYS_capget, head, sets));
-    sets[0] &= ~(1U << 31);
-    must(syscall(SYS_capset, head, sets));
+    drop(1U << 31);
     pid_t child = sleeper();
     show("root's id, from outside", line(name_of(child), "uid_map", "0 0 1"));
     show("another", line(name_of(child), "uid_map", "0 1 1"));
@@ -292,6 +354,7 @@ int main(void) {
   takes();
   permitted();
   openers();
+  strangers();
   roots();
   return 0;
 }

@@ -4,6 +4,7 @@
 #include "check.h"
 #include <grp.h>
 #include <sched.h>
+#include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -57,7 +58,17 @@ static void types(void) {
     show("another", open("empty/other", O_CREAT | O_WRONLY, 0644));
     show("away", umount("empty"));
     try_("for somebody who is not here", "none", "empty", "tmpfs", 0, "uid=5");
+    try_("tmpfs as it comes", "none", "empty", "tmpfs", 0, NULL);
+    must(stat("empty", &st));
+    say("of %d:%d", (int)st.st_uid, (int)st.st_gid);
+    show("with force", umount2("empty", MNT_FORCE));
     try_("ramfs", "none", "empty", "ramfs", 0, NULL);
+    must(stat("empty", &st));
+    say("of %d:%d", (int)st.st_uid, (int)st.st_gid);
+    must(umount("empty"));
+    try_("devpts as it comes", "none", "empty", "devpts", 0, NULL);
+    must(stat("empty/ptmx", &st));
+    say("ptmx of %d", (int)st.st_uid);
     must(umount("empty"));
     try_("devpts", "none", "empty", "devpts", 0, "newinstance,ptmxmode=0666");
     int master = (int)must(open("empty/ptmx", O_RDWR | O_NOCTTY));
@@ -82,6 +93,7 @@ static void types(void) {
     must(unshare(CLONE_NEWPID));
     pid_t child;
     CHILD(child) {
+      try_("proc with other times", "none", "empty", "proc", MS_NOATIME, NULL);
       try_("proc of its own", "none", "empty", "proc", 0, NULL);
       show("itself", access("empty/1/status", R_OK));
       must(stat("empty/1/status", &st));
@@ -127,6 +139,127 @@ static void types(void) {
   wait_for(pid);
 }
 
+static void in_child(void (*what)(void)) {
+  pid_t pid;
+  CHILD(pid) {
+    must(unshare(CLONE_NEWNS));
+    must(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+    what();
+    _exit(0);
+  }
+  wait_for(pid);
+}
+
+static void without_proc(void) {
+  must(umount2("/proc", MNT_DETACH));
+  try_("root mounts proc where there is none", "none", "/proc", "proc", 0, NULL);
+  must(umount2("/proc", MNT_DETACH));
+}
+
+static void part_of_proc(void) {
+  must(mount("/proc/sys", "top", NULL, MS_BIND, NULL));
+  pid_t child;
+  must(umount2("/proc", MNT_DETACH));
+  CHILD(child) {
+    must(setgroups(0, NULL));
+    must(unshare(CLONE_NEWUSER));
+    must(unshare(CLONE_NEWNS | CLONE_NEWPID));
+    pid_t inner;
+    CHILD(inner) {
+      try_("proc where a part is seen", "none", "empty", "proc", 0, NULL);
+      _exit(0);
+    }
+    wait_for(inner);
+    _exit(0);
+  }
+  wait_for(child);
+}
+
+static void proc_read_only(void) {
+  must(unshare(CLONE_NEWPID));
+  pid_t child;
+  CHILD(child) {
+    must(mount("none", "top", "proc", 0, NULL));
+    int map = (int)must(open("top/self/status", O_RDONLY));
+    close(map);
+    must(mount("none", "top", NULL, MS_REMOUNT | MS_RDONLY, NULL));
+    must(umount2("/proc", MNT_DETACH));
+    must(setgroups(0, NULL));
+    must(unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID));
+    pid_t inner;
+    CHILD(inner) {
+      try_("proc where all of it is read-only", "none", "empty", "proc", 0, NULL);
+      try_("  read-only", "none", "empty", "proc", MS_RDONLY, NULL);
+      _exit(0);
+    }
+    wait_for(inner);
+    _exit(0);
+  }
+  wait_for(child);
+}
+
+/* What is mounted on a directory of /sys that is there for it hides nothing. */
+static void sys(void) {
+  must(umount2("/sys", MNT_DETACH));
+  must(mount("none", "/sys", "sysfs", 0, NULL));
+  must(mount("none", "/sys/fs/cgroup", "tmpfs", 0, NULL));
+  pid_t child;
+  CHILD(child) {
+    own_namespace(CLONE_NEWNS | CLONE_NEWNET);
+    try_("sysfs, but for control groups", "none", "empty", "sysfs", 0, NULL);
+    _exit(0);
+  }
+  wait_for(child);
+  must(mount("none", "/sys/devices", "tmpfs", 0, NULL));
+  CHILD(child) {
+    own_namespace(CLONE_NEWNS | CLONE_NEWNET);
+    try_("and but for devices", "none", "empty", "sysfs", 0, NULL);
+    _exit(0);
+  }
+  wait_for(child);
+}
+
+static void unbindable(void) {
+  must(mount("none", "top", "tmpfs", 0, NULL));
+  must(mkdir("top/below", 0755));
+  must(mount("none", "top/below", "tmpfs", 0, NULL));
+  must(mount("none", "top/below", NULL, MS_UNBINDABLE, NULL));
+  try_("root leaves out what is unbindable", "top", "empty", NULL, MS_BIND | MS_REC, NULL);
+  must(umount("empty"));
+  own_namespace(CLONE_NEWNS);
+  try_("in another namespace", "top", "empty", NULL, MS_BIND | MS_REC, NULL);
+  kind("empty/below");
+  must(umount2("empty", MNT_DETACH));
+  try_("made so there", "none", "top/below", NULL, MS_UNBINDABLE, NULL);
+  try_("what has to stay", "top", "empty", NULL, MS_BIND | MS_REC, NULL);
+}
+
+/* The root is a mount on the first one, as after switch_root(8). */
+static void switched(void) {
+  must(mount("none", "top", "tmpfs", 0, "mode=777"));
+  must(mkdir("top/proc", 0755));
+  must(mkdir("top/new", 0755));
+  must(chmod("top/new", 0777));
+  must(mount("/proc", "top/proc", NULL, MS_BIND | MS_REC, NULL));
+  must(chdir("top"));
+  must(mount(".", "/", NULL, MS_MOVE, NULL));
+  must(chroot("."));
+  own_namespace(CLONE_NEWNS);
+  must(mount("none", "new", "tmpfs", 0, NULL));
+  must(mkdir("new/old", 0755));
+  show("the root that has to stay, changed", syscall(SYS_pivot_root, "new", "new/old"));
+  must(chdir("/"));
+  show("the old one away", umount2("/old", MNT_DETACH));
+  show("the new one", umount2("/", MNT_DETACH));
+  show("made read-only", umount("/"));
+}
+
+static void root_device(void) {
+  must(mount("none", "empty", "tmpfs", 0, NULL));
+  must(mknod("empty/null", S_IFCHR | 0666, makedev(1, 3)));
+  show("a device of the machine's administrator", close((int)must(open("empty/null", O_RDONLY))));
+}
+
 static void locked(void) {
   pid_t pid;
   CHILD(pid) {
@@ -167,6 +300,11 @@ static void locked(void) {
     try_("private", "none", "top", NULL, MS_PRIVATE, NULL);
     kind("top");
     show("the root", umount2("/", MNT_DETACH));
+    try_("somebody else's file system", "top/other", "empty", NULL, MS_BIND, NULL);
+    show("with force", umount2("empty", MNT_FORCE));
+    must(chdir("empty"));
+    must(chroot("."));
+    show("as the root, made read-only", umount("/"));
     _exit(0);
   }
   wait_for(pid);
@@ -285,6 +423,12 @@ static void devices(void) {
     must(setresgid(1000, 1000, 1000));
     must(setresuid(1000, 1000, 1000));
     umask(0);
+    setfsuid(0);
+    show("of a user without a name", open("other", O_CREAT | O_WRONLY, 0644));
+    setfsuid(1000);
+    setfsgid(0);
+    show("of a group without a name", open("other", O_CREAT | O_WRONLY, 0644));
+    setfsgid(1000);
     show("a file by who is called root there", close((int)must(open("file", O_CREAT | O_WRONLY, 0644))));
     show("a device", mknod("null", S_IFCHR | 0666, makedev(1, 3)));
     _exit(0);
@@ -301,6 +445,13 @@ int main(void) {
   must(mkdir("top", 0777));
   must(chmod("empty", 0777));
   types();
+  in_child(without_proc);
+  in_child(part_of_proc);
+  in_child(proc_read_only);
+  in_child(sys);
+  in_child(unbindable);
+  in_child(switched);
+  in_child(root_device);
   locked();
   propagated();
   roots();

@@ -99,6 +99,7 @@ static void by_link(void) {
     show("its maker: uts first", setns(uts, 0));
     show("mnt first", setns(mnt, 0));
     show("user", setns(user_ns, CLONE_NEWUSER));
+    say("can be dumped %d", prctl(PR_GET_DUMPABLE));
     say("called %d:%d, all capabilities %d, the namespace is that %d", (int)getuid(), (int)getgid(), full(), own("user") == number(user_ns));
     show("again", setns(user_ns, 0));
     show("back", setns(outer, 0));
@@ -115,6 +116,7 @@ static void by_link(void) {
   CHILD(pid) {
     must(setgroups(0, NULL));
     show("root: user", setns(user_ns, 0));
+    say("can be dumped %d", prctl(PR_GET_DUMPABLE));
     say("called %d:%d, all capabilities %d", (int)getuid(), (int)getgid(), full());
     show("becomes root there", setresuid(0, 0, 0));
     say("called %d", (int)getuid());

@@ -301,8 +301,10 @@ def has_locked_children(mnt: Vfsmount, dentry: Dentry) -> bool:
 def clone_mnt(k: Kernel, old: Vfsmount, root: Dentry, flag: int) -> Vfsmount:
     """Return a mount like old, its peer or slave as flag says; raises ENOMEM."""
     mnt = alloc_vfsmnt(k, old.mnt_sb, root, old.mnt_flags, old.mnt_devname)
-    if flag & CL_SHARED_TO_SLAVE and pnode.is_shared(old):
-        flag |= CL_SLAVE
+    if flag & CL_SHARED_TO_SLAVE:
+        mnt.mnt_flags &= ~MNT_UNBINDABLE
+        if pnode.is_shared(old):
+            flag |= CL_SLAVE
     if not flag & CL_SLAVE:
         mnt.mnt_group_id = old.mnt_group_id
     if flag & CL_MAKE_SHARED and not mnt.mnt_group_id:
@@ -432,7 +434,6 @@ def attach_recursive_mnt(k: Kernel, source: Vfsmount, path: PathRef, *, moved: b
         there = child.mnt_parent.mnt_ns if child.mnt_parent is not None else None
         if ns is not None and there is not None and there.user_ns is not ns.user_ns:
             lock_mnt_tree(child)
-        child.mnt_flags &= ~MNT_LOCKED
         commit_tree(k, child)
 
 

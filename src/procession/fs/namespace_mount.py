@@ -445,8 +445,8 @@ def sys_umount2(current: Task, name: Path, flags: UmountArg) -> int:
     _capable(current)
     if mnt.mnt_flags & MNT_LOCKED:
         raise LinuxError(Errno.EINVAL, "it has to stay there")
-    if flags & MNT_FORCE and not capability.capable(current, CAP_SYS_ADMIN):
-        raise LinuxError(Errno.EPERM, "force is for the machine's administrator")
+    if flags & MNT_FORCE and not capability.ns_capable(current, mnt.mnt_sb.s_user_ns, CAP_SYS_ADMIN):
+        raise LinuxError(Errno.EPERM, "force, of somebody else's file system")
     do_umount(current, mnt, flags)
     return 0
 

@@ -52,7 +52,7 @@ def cap_capable(k: Kernel, cred: Cred, targ_ns: UserNamespace | None, cap: int) 
     if ns.creator is not None or cred.user_ns.creator is not None:
         return _cap_capable_32(k, cred, ns, cap)
     while ns is not cred.user_ns:
-        if ns.level <= cred.user_ns.level or ns.parent is None:
+        if ns.parent is None:
             return False
         # Whoever made a namespace has all capabilities in it.
         if ns.parent is cred.user_ns and ns.owner == cred.euid:

@@ -144,9 +144,7 @@ def _ucount_table(kind: str) -> CtlTable:
         ns = current.cred.user_ns
 
         def put(field: int, value: int, negative: bool) -> None:
-            if negative:
-                return
-            if value > INT_MAX:
+            if negative or value > INT_MAX:
                 raise LinuxError(Errno.EINVAL, kind)
             ns.ucount_max[kind] = value
 

@@ -101,7 +101,7 @@ def create_user_ns(current: Task, new: Cred) -> None:
     ns = UserNamespace(serial=k.users.user_ns_serial)
     ns.parent_could_setfcap = bool(new.cap_effective >> CAP_SETFCAP & 1)
     ns.parent, ns.level = user.get_user_ns(parent), parent.level + 1
-    ns.owner, ns.group = owner, group
+    ns.owner = owner
     ns.uid_map, ns.gid_map, ns.projid_map = [], [], []
     ns.nproc_max = _enforced_nproc_rlimit(current)
     ns.ucounts = ucounts

@@ -108,7 +108,7 @@ def _parse_line(line: bytes) -> Extent:
     count, at = _number(line, at)
     if line[at:].strip(_SPACE):
         raise LinuxError(Errno.EINVAL, "something behind the numbers")
-    if INVALID_ID in (first, lower) or not count or first + count > UINT_MAX or lower + count > UINT_MAX:
+    if not count or first + count > UINT_MAX or lower + count > UINT_MAX:
         raise LinuxError(Errno.EINVAL, "a range that begins or ends beyond all ids, or is empty")
     return first, lower, count
 

@@ -43,7 +43,6 @@ class UserNamespace:
         "parent",
         "level",
         "owner",
-        "group",
         "uid_map",
         "gid_map",
         "projid_map",
@@ -62,8 +61,7 @@ class UserNamespace:
         # Since 3.8.
         self.parent: UserNamespace | None = None  # with a reference; None for the first, and in 3.2
         self.level: int = 0
-        self.owner: int = 0  # who made it: the effective ids, as the kernel has them
-        self.group: int = 0
+        self.owner: int = 0  # who made it: the effective id, as the kernel has it
         self.uid_map: IdMap = None
         self.gid_map: IdMap = None
         self.projid_map: IdMap = None

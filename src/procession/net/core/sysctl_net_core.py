@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from procession.include.linux.cred import CAP_NET_ADMIN
-from procession.include.linux.uidgid import make_kuid
 from procession.kernel import capability
 from procession.kernel.sysctl import CtlTable, int_table, proc_dointvec
 from procession.kernel.sysctl_vm import stored_int, stored_seconds
@@ -43,10 +42,9 @@ def net_int_table(get: Callable[[NetNamespace], int], put: Callable[[NetNamespac
 
 
 def _net_owner(current: Task) -> bool:
-    """Whether current is root of its network's owner, or administrator there (net_ctl_permissions)."""
+    """Whether current is root, or administrator of its network (net_ctl_permissions)."""
     assert current.nsproxy is not None
-    ns = current.nsproxy.net_ns.user_ns or current.kernel.users.init_user_ns
-    return current.cred.euid == make_kuid(ns, 0) or capability.ns_capable(current, ns, CAP_NET_ADMIN)
+    return not current.cred.euid or capability.ns_capable(current, current.nsproxy.net_ns.user_ns, CAP_NET_ADMIN)
 
 
 def _put_somaxconn(net: NetNamespace, value: int) -> None:
