@@ -18,7 +18,9 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/time.h>
+#include <linux/filter.h>
 #include <linux/reboot.h>
+#include <linux/seccomp.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 
@@ -43,12 +45,15 @@ static void own_namespace(int flags) {
   put("/proc/self/gid_map", "0 1000 1");
 }
 
+static int hidden;
+
 static pid_t sleeper(int id, int flags) {
   struct gate ready = new_gate();
   pid_t pid;
   CHILD(pid) {
     if (id) become(id);
     if (flags) must(unshare(flags));
+    if (hidden) must(prctl(PR_SET_DUMPABLE, 0));
     open_gate(&ready);
     for (;;) pause();
   }
@@ -88,10 +93,13 @@ static void towards(const char *what, pid_t pid) {
 static void processes(void) {
   pid_t root = sleeper(0, 0), same = sleeper(1000, 0), other = sleeper(1001, 0), beside = sleeper(1000, CLONE_NEWUSER), pid;
   pid_t others = sleeper(1001, CLONE_NEWUSER);
+  hidden = 1;
+  pid_t not_seen = sleeper(1000, CLONE_NEWUSER);
   CHILD(pid) {
     become(1000);
     towards("a namespace of his, from outside", beside);
     towards("another's", others);
+    towards("one that cannot be dumped", not_seen);
     own_namespace(0);
     pid_t below = (pid_t)must(clone_fork(CLONE_NEWUSER | SIGCHLD));
     if (!below) for (;;) pause();
@@ -113,7 +121,7 @@ static void processes(void) {
     _exit(0);
   }
   wait_for(pid);
-  gone(root), gone(same), gone(other), gone(beside), gone(others);
+  gone(root), gone(same), gone(other), gone(beside), gone(others), gone(not_seen);
 }
 
 static void machine(void) {
@@ -135,6 +143,13 @@ static void machine(void) {
   wait_for(pid);
   show("mounting", mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
   show("unmounting", umount("/proc"));
+  CHILD(pid) {
+    struct sock_filter all = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    struct sock_fprog prog = { 1, &all };
+    show("a filter of calls", prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog));
+    _exit(0);
+  }
+  wait_for(pid);
   show("capabilities to drop", prctl(PR_CAPBSET_DROP, 7));
 }
 
@@ -150,6 +165,8 @@ static void networks(void) {
   a->sin_family = AF_INET;
   a->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   say("to set an address %d", ioctl(s, SIOCSIFADDR, &ifr) == 0);
+  must(ioctl(s, SIOCGIFMTU, &ifr));
+  say("to set its mtu %d", ioctl(s, SIOCSIFMTU, &ifr) == 0);
   show("priority 7", setsockopt(s, SOL_SOCKET, SO_PRIORITY, &(int){ 7 }, 4));
   show("a mark", setsockopt(s, SOL_SOCKET, SO_MARK, &(int){ 7 }, 4));
   show("transparent", setsockopt(s, IPPROTO_IP, 19, &(int){ 1 }, 4));
@@ -381,6 +398,16 @@ int main(void) {
   go_to_scratch();
   must(chmod(".", 0777));
   processes();
+  pid_t pid;
+  CHILD(pid) {
+    unsigned head[2] = { 0x20080522, 0 }, sets[6];
+    must(syscall(SYS_capget, head, sets));
+    sets[0] &= ~(1U << 12);
+    must(syscall(SYS_capset, head, sets));
+    show("root without CAP_NET_ADMIN: a tunable", close((int)must(open("/proc/sys/net/core/somaxconn", O_WRONLY))));
+    _exit(0);
+  }
+  wait_for(pid);
   of_1000();
   numbers();
   limits();

@@ -131,6 +131,8 @@ static void files(void) {
   show("lchown", lchown("made", 4294967294U, -1));
   show("nothing", chown("made", -1, -1));
   show("root's to oneself", chown("of_root", 0, 0));
+  show("root's alone", chown("of_root", 0, -1));
+  show("its group", chown("of_root", -1, 0));
   show("1000's to oneself", chown("of_1000", 0, 0));
   show("chmod of 1000's", chmod("of_1000", 0600));
   show("chmod of a stranger's", chmod("of_stranger", 0666));
@@ -230,6 +232,9 @@ static void keys(void) {
   must(key);
   must(syscall(SYS_keyctl, KEYCTL_DESCRIBE, key, text, sizeof text));
   say("a key: %.9s", text);
+  show("chgrp 1", syscall(SYS_keyctl, KEYCTL_CHOWN, key, -1, 1));
+  must(syscall(SYS_keyctl, KEYCTL_DESCRIBE, key, text, sizeof text));
+  say("then: %.9s", text);
   show("chown 2", syscall(SYS_keyctl, KEYCTL_CHOWN, key, 2, 1));
   show("chown 5", syscall(SYS_keyctl, KEYCTL_CHOWN, key, 5, -1));
   show("chgrp 12", syscall(SYS_keyctl, KEYCTL_CHOWN, key, -1, 12));
@@ -283,6 +288,21 @@ static void signals(pid_t outside) {
   say("it stopped: %d", (int)info.si_uid);
   kill(pid, SIGKILL);
   wait_for(pid);
+  sigset_t set = set_of(SIGCHLD, 0);
+  block(SIGCHLD);
+  sigtimedwait_(&set, &info, &(struct timespec){ 0, 0 });
+  CHILD(pid) {
+    must(setresuid(2, 2, 2));
+    kill(getpid(), SIGSTOP);
+    _exit(0);
+  }
+  must(sigtimedwait_(&set, &info, NULL));
+  say("told of its stop: %d, by %d", info.si_code, (int)info.si_uid);
+  kill(pid, SIGKILL);
+  must(sigtimedwait_(&set, &info, NULL));
+  say("and of its end: %d, by %d", info.si_code, (int)info.si_uid);
+  wait_for(pid);
+  unblock(SIGCHLD);
 }
 
 /* A signal without details: a parent outside has ended. */

@@ -137,7 +137,9 @@ static void by_pidfd(void) {
   show("of no process", setns(0, CLONE_NEWUTS));
   show("a link, two kinds", setns(uts, CLONE_NEWUTS | CLONE_NEWIPC));
   CHILD(pid) {
+    int roots = (int)must(syscall(SYS_pidfd_open, getppid(), 0));
     become(1001);
+    show("root's, of users", setns(roots, CLONE_NEWUSER));
     show("another", setns(fd, CLONE_NEWUSER));
     _exit(0);
   }
@@ -207,6 +209,18 @@ static void told(void) {
   tell("the first of users", outer, outer);
   int outer_pid = open_ns(getpid(), "pid");
   tell("the first of processes", outer_pid, outer);
+  CHILD(pid) {
+    must(unshare(CLONE_NEWPID));
+    pid_t child;
+    CHILD(child) {
+      int mine = (int)must(open("/proc/self/ns/pid", O_RDONLY));
+      tell("its own of processes", mine, outer);
+      _exit(0);
+    }
+    wait_for(child);
+    _exit(0);
+  }
+  wait_for(pid);
   show("an unknown question", ioctl(outer, 0xb7ff));
   show("no room", ioctl(outer, NS_GET_OWNER_UID, 8));
   CHILD(pid) {
