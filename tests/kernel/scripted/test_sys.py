@@ -300,7 +300,8 @@ def test_syslog(m: Machine) -> None:
 def test_reboot(m: Machine) -> None:
     """Magic numbers first, then the machine stops."""
     p = m.process(
-        lambda c: reboot.sys_reboot(c, 1, 2, 3, 0), lambda c: reboot.sys_reboot(c, 0xFEE1DEAD, 672274793, 0x4321FEDC, 0),
+        lambda c: reboot.sys_reboot(c, 1, 2, 3, 0),
+        lambda c: reboot.sys_reboot(c, 0xFEE1DEAD, 672274793, 0x4321FEDC, 0),
     )
     m.k.init_program = None
     from procession.kernel import entry  # noqa: PLC0415
