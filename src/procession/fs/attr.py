@@ -58,7 +58,11 @@ def chmod_inode(current: Task, dentry: Dentry, mode: int) -> None:
     if not fs_inode.inode_owner_or_capable(current, inode):
         raise LinuxError(Errno.EPERM, "not the owner")
     mode = (mode & S_IALLUGO) | (inode.i_mode & S_IFMT)
-    if mode & S_ISGID and not groups.in_group_p(current, inode.i_gid) and not capability.capable(current, CAP_FSETID):
+    if (
+        mode & S_ISGID
+        and not groups.in_group_p(current, inode.i_gid)
+        and not capability.capable_wrt_inode_uidgid(current, inode, CAP_FSETID)
+    ):
         mode &= ~S_ISGID
     inode.setattr(Iattr(mode=mode))
     inode.i_mode = mode
@@ -74,12 +78,16 @@ def chown_inode(current: Task, dentry: Dentry, uid: int, gid: int) -> None:
     if inode.i_mode & S_IFMT != S_IFDIR:
         fs_inode.inode_killpriv(inode)  # before anybody has asked whether this is allowed
     fsuid = current.cred.fsuid
-    if uid != -1 and (fsuid != inode.i_uid or uid != inode.i_uid) and not capability.capable(current, CAP_CHOWN):
+    if (
+        uid != -1
+        and (fsuid != inode.i_uid or uid != inode.i_uid)
+        and not capability.capable_wrt_inode_uidgid(current, inode, CAP_CHOWN)
+    ):
         raise LinuxError(Errno.EPERM, "chown")
     if (
         gid != -1
         and (fsuid != inode.i_uid or (not groups.in_group_p(current, gid) and gid != inode.i_gid))
-        and not capability.capable(current, CAP_CHOWN)
+        and not capability.capable_wrt_inode_uidgid(current, inode, CAP_CHOWN)
     ):
         raise LinuxError(Errno.EPERM, "chgrp")
     kill = 0

@@ -38,6 +38,7 @@ from procession.include.linux.mm_types import (
 )
 from procession.include.linux.sched import thread_group_leader
 from procession.include.linux.time import NSEC_PER_USEC, USEC_PER_SEC
+from procession.include.linux.uidgid import gid_here, uid_here
 from procession.kernel import pid, posix_cpu_timers, sched
 from procession.lib import string
 from procession.mm import gup, memory, uaccess
@@ -268,8 +269,8 @@ def fill_psinfo(current: Task, mm: MmStruct, core: CoreClass) -> bytes:
         0,
         sched.task_nice(current),
         current.flags,
-        current.cred.uid & id_mask,
-        current.cred.gid & id_mask,
+        uid_here(current, current.cred.uid) & id_mask,
+        gid_here(current, current.cred.gid) & id_mask,
         pid.task_pid_vnr(current, current),
         pid.task_pid_vnr(current, current.real_parent),
         pid.task_pgrp_vnr(current, current),

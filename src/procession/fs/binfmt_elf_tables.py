@@ -10,6 +10,7 @@ from procession.arch.x86.ia32.vdso32 import VSYSCALL
 from procession.include.linux.bug import bug_on
 from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.rseq import RSEQ_ALIGN, RSEQ_FEATURE_SIZE
+from procession.include.linux.uidgid import from_kgid_munged, from_kuid_munged
 from procession.lib import string
 from procession.mm import uaccess
 
@@ -65,7 +66,7 @@ def create_elf_tables(
     """
     mm = current.mm
     assert mm is not None
-    cred = current.cred
+    k, cred = current.kernel, current.cred
     platform = (bprm.p & ~15) - len(tables.platform)
     random = platform - 16
     # ARCH_DLINFO_IA32: only programs of 32 bits have a vdso.
@@ -96,13 +97,13 @@ def create_elf_tables(
             AT_ENTRY,
             entry,
             AT_UID,
-            cred.uid,
+            from_kuid_munged(k, cred.user_ns, cred.uid),
             AT_EUID,
-            cred.euid,
+            from_kuid_munged(k, cred.user_ns, cred.euid),
             AT_GID,
-            cred.gid,
+            from_kgid_munged(k, cred.user_ns, cred.gid),
             AT_EGID,
-            cred.egid,
+            from_kgid_munged(k, cred.user_ns, cred.egid),
             AT_SECURE,
             int(bprm.secure),
             AT_RANDOM,

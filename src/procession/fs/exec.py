@@ -39,7 +39,7 @@ from procession.include.linux.sched import PF_KTHREAD, PF_NPROC_EXCEEDED, PF_RAN
 from procession.include.linux.syscalls import later_syscall, syscall
 from procession.include.linux.types import Arg, DirFd, Path, UserPtr
 from procession.include.linux.undo import Undo
-from procession.kernel import pid, ptrace, sched, sched_account, signal_queue
+from procession.kernel import pid, ptrace, sched, sched_account, signal_queue, ucount
 from procession.lib import string
 from procession.mm import filemap, uaccess
 
@@ -121,7 +121,7 @@ async def do_execve(
 ) -> None:
     """Execute filename; the order of the steps, and thus of the errors, is spec 7.1's. fd, flags: as of execveat(2)."""
     cred = current.cred
-    if current.flags & PF_NPROC_EXCEEDED and cred.user.processes > current.signal.rlim[RLIMIT_NPROC][0]:
+    if current.flags & PF_NPROC_EXCEEDED and ucount.is_nproc_overlimit(cred, current.signal.rlim[RLIMIT_NPROC][0]):
         raise LinuxError(Errno.EAGAIN, "RLIMIT_NPROC was exceeded by a change of user")
     current.flags &= ~PF_NPROC_EXCEEDED
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from procession.fs import inode as fs_inode
 from procession.include.linux.cred import CAP_SETUID
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import S_ISGID, S_ISUID, S_IXGRP
-from procession.include.linux.mount import MNT_NOSUID
 from procession.include.linux.prctl import SECBIT_KEEP_CAPS, SECBIT_NOROOT
 from procession.include.linux.printk import KERN_INFO, KERN_NOTICE
 from procession.include.linux.ptrace import PT_PTRACE_CAP
+from procession.include.linux.uidgid import kgid_has_mapping, kuid_has_mapping, make_kuid
 from procession.include.linux.xattr import XATTR_NAME_CAPS
-from procession.kernel import capability, cred, mutex, ptrace_access
+from procession.kernel import capability, cred, mutex, ptrace_access, user_namespace
 
 if TYPE_CHECKING:
     from procession.include.linux.binfmts import LinuxBinprm
@@ -102,9 +103,12 @@ def bprm_fill_uid(current: Task, bprm: LinuxBinprm) -> None:
     assert source is not None
     new.euid = current.cred.euid
     new.egid = current.cred.egid
-    if source.f_path.mnt.mnt_flags & MNT_NOSUID or current.no_new_privs:
+    if not fs_inode.mnt_may_suid(current, source.f_path.mnt) or current.no_new_privs:
         return
     inode = source.inode
+    # Who has no name here is not become.
+    if not kuid_has_mapping(new.user_ns, inode.i_uid) or not kgid_has_mapping(new.user_ns, inode.i_gid):
+        return
     mode = inode.i_mode
     if mode & S_ISUID:
         bprm.per_clear |= PER_CLEAR_ON_SETID
@@ -147,7 +151,7 @@ def get_file_caps(current: Task, bprm: LinuxBinprm) -> tuple[bool, bool]:
     assert new is not None
     assert source is not None
     new.cap_permitted = 0
-    if source.f_path.mnt.mnt_flags & MNT_NOSUID:
+    if not fs_inode.mnt_may_suid(current, source.f_path.mnt):
         return False, False
     try:
         caps = get_vfs_caps_from_disk(source.inode)
@@ -184,21 +188,23 @@ def cap_bprm_set_creds(current: Task, bprm: LinuxBinprm) -> None:
     new = bprm.cred
     assert new is not None
     effective, has_cap = get_file_caps(current, bprm)
+    root = make_kuid(new.user_ns, 0)
     if not new.securebits & SECBIT_NOROOT:
-        if has_cap and new.uid != 0 and new.euid == 0:
+        if has_cap and new.uid != root and new.euid == root:
             # Whoever gave the file capabilities wants it to have no others.
             warn_setuid_and_fcaps_mixed(current, bprm)
         else:
-            if new.euid == 0 or new.uid == 0:
+            if root in (new.euid, new.uid):
                 new.cap_permitted = old.cap_bset | old.cap_inheritable
-            effective = effective or new.euid == 0
+            effective = effective or new.euid == root
 
     gained = bool(new.cap_permitted & ~old.cap_permitted)
     if gained:
         bprm.per_clear |= PER_CLEAR_ON_SETID
     if (new.euid != old.uid or new.egid != old.gid or gained) and bprm.unsafe & ~LSM_UNSAFE_PTRACE_CAP:
+        owner = user_namespace.admin_ns(current.kernel, new)
         # Somebody who holds the strings gets no more than he had, and maybe less.
-        if bprm.unsafe & LSM_UNSAFE_NO_NEW_PRIVS or not capability.capable(current, CAP_SETUID):
+        if bprm.unsafe & LSM_UNSAFE_NO_NEW_PRIVS or not capability.ns_capable(current, owner, CAP_SETUID):
             new.euid = new.uid
             new.egid = new.gid
         new.cap_permitted &= old.cap_permitted
@@ -223,6 +229,6 @@ def install_exec_creds(current: Task, bprm: LinuxBinprm) -> None:
     bprm.secure = (
         new.euid != new.uid
         or new.egid != new.gid
-        or (new.uid != 0 and (bprm.cap_effective or new.cap_permitted & ~new.cap_ambient != 0))
+        or (new.uid != make_kuid(new.user_ns, 0) and (bprm.cap_effective or new.cap_permitted & ~new.cap_ambient != 0))
     )
     _let_tracers_in(current)

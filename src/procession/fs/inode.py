@@ -7,18 +7,28 @@ from typing import TYPE_CHECKING, Final
 from procession.fs import dcache, posix_acl
 from procession.fs.notify import fsnotify
 from procession.include.linux.cred import CAP_FOWNER
+from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_NOATIME
 from procession.include.linux.fs import S_IFDIR, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP
-from procession.include.linux.mount import MNT_NOATIME, MNT_NODIRATIME, MNT_READONLY, MNT_RELATIME
+from procession.include.linux.mount import (
+    MNT_NOATIME,
+    MNT_NODEV,
+    MNT_NODIRATIME,
+    MNT_NOSUID,
+    MNT_READONLY,
+    MNT_RELATIME,
+)
 from procession.include.linux.time import NSEC_PER_SEC
+from procession.include.linux.uidgid import kgid_has_mapping, kuid_has_mapping
 from procession.include.linux.xattr import XATTR_NAME_CAPS
-from procession.kernel import capability
+from procession.kernel import capability, user_namespace
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import File, Inode, SuperBlock, Vfsmount
     from procession.include.linux.sched import Task
 
 __all__ = (
+    "check_maker",
     "current_fs_time",
     "file_accessed",
     "get_next_ino",
@@ -26,6 +36,8 @@ __all__ = (
     "inode_killpriv",
     "inode_owner_or_capable",
     "iput",
+    "may_open_dev",
+    "mnt_may_suid",
     "owns_inode",
     "should_remove_suid",
     "touch_atime",
@@ -78,7 +90,34 @@ def inode_init_owner(current: Task, inode: Inode, dir: Inode | None) -> None:
 
 def inode_owner_or_capable(current: Task, inode: Inode) -> bool:
     """Whether current may do what only the owner may."""
-    return owns_inode(current, inode) or capability.capable(current, CAP_FOWNER)
+    if owns_inode(current, inode):
+        return True
+    ns = current.cred.user_ns
+    # In 3.2 a file is of the first namespace.
+    return ns.creator is None and kuid_has_mapping(ns, inode.i_uid) and capability.ns_capable(current, ns, CAP_FOWNER)
+
+
+def check_maker(current: Task, sb: SuperBlock) -> None:
+    """See that a new file's owner has a name where sb was mounted; raises EOVERFLOW (fsuidgid_has_mapping)."""
+    ns, cred = sb.s_user_ns, current.cred
+    if ns is not None and not (kuid_has_mapping(ns, cred.fsuid) and kgid_has_mapping(ns, cred.fsgid)):
+        raise LinuxError(Errno.EOVERFLOW, "an owner without a name on this file system")
+
+
+def may_open_dev(mnt: Vfsmount) -> bool:
+    """Whether devices are devices on this mount: not where somebody else than the machine's administrator made them."""
+    sb = mnt.mnt_sb
+    return not mnt.mnt_flags & MNT_NODEV and (sb.s_user_ns is None or sb.s_type == "devpts")
+
+
+def mnt_may_suid(current: Task, mnt: Vfsmount) -> bool:
+    """Whether programs on this mount may give current rights: not another namespace's (fs/namespace.c)."""
+    if mnt.mnt_flags & MNT_NOSUID:
+        return False
+    if not user_namespace.are_later(current.kernel):
+        return True
+    assert current.nsproxy is not None
+    return mnt.mnt_ns is current.nsproxy.mnt_ns and user_namespace.in_userns(mnt.mnt_sb.s_user_ns, current.cred.user_ns)
 
 
 def owns_inode(current: Task, inode: Inode) -> bool:

@@ -29,6 +29,7 @@ from procession.include.linux.ioprio import (
 from procession.include.linux.pid import PIDTYPE_PGID
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Int
+from procession.include.linux.uidgid import make_kuid
 from procession.kernel import capability, pid, rcupdate
 
 if TYPE_CHECKING:
@@ -44,9 +45,7 @@ def set_task_ioprio(current: Task, task: Task, ioprio: int) -> None:
     cred, tcred = current.cred, task.real_cred
     if tcred.uid not in (cred.euid, cred.uid) and not capability.capable(current, CAP_SYS_NICE):
         raise LinuxError(Errno.EPERM, f"I/O priority of {task!r}")
-    if tcred.cap_permitted & ~cred.cap_permitted and not capability.ns_capable(
-        current, tcred.user.user_ns, CAP_SYS_NICE
-    ):
+    if tcred.cap_permitted & ~cred.cap_permitted and not capability.ns_capable(current, tcred.user_ns, CAP_SYS_NICE):
         raise LinuxError(Errno.EPERM, f"{task!r} has more capabilities")
     with task.alloc_lock:
         ioc = task.io_context
@@ -105,7 +104,9 @@ def _find_user(current: Task, who: int) -> UserStruct:
     """Return a user who has processes, or credentials somewhere; raises ESRCH."""
     user = current.cred.user
     if who:
-        found = current.kernel.users.uidhash.get((who & 0xFFFFFFFF, user.user_ns.serial))
+        found = current.kernel.users.uidhash.get(
+            (make_kuid(current.cred.user_ns, who & 0xFFFFFFFF), user.user_ns.serial)
+        )
         if found is None:
             raise LinuxError(Errno.ESRCH, f"no user {who}")
         user = found

@@ -56,7 +56,6 @@ from procession.include.linux.fs import (
     PathRef,
 )
 from procession.include.linux.limits import NAME_MAX, PATH_MAX
-from procession.include.linux.mount import MNT_NODEV
 from procession.kernel import capability
 from procession.lib import string
 from procession.mm import uaccess
@@ -132,15 +131,17 @@ def generic_permission(current: Task, inode: Inode, mask: int) -> None:
     if not mask & ~bits:
         return
     if mode & S_IFMT == S_IFDIR:
-        if capability.capable(current, CAP_DAC_OVERRIDE):
+        if capability.capable_wrt_inode_uidgid(current, inode, CAP_DAC_OVERRIDE):
             return
-        if not mask & MAY_WRITE and capability.capable(current, CAP_DAC_READ_SEARCH):
+        if not mask & MAY_WRITE and capability.capable_wrt_inode_uidgid(current, inode, CAP_DAC_READ_SEARCH):
             return
     else:
         # Even root executes only what somebody may execute.
-        if (not mask & MAY_EXEC or mode & S_IXUGO) and capability.capable(current, CAP_DAC_OVERRIDE):
+        if (not mask & MAY_EXEC or mode & S_IXUGO) and capability.capable_wrt_inode_uidgid(
+            current, inode, CAP_DAC_OVERRIDE
+        ):
             return
-        if mask == MAY_READ and capability.capable(current, CAP_DAC_READ_SEARCH):
+        if mask == MAY_READ and capability.capable_wrt_inode_uidgid(current, inode, CAP_DAC_READ_SEARCH):
             return
     raise LinuxError(Errno.EACCES, "permission bits")
 
@@ -534,9 +535,10 @@ def _create(nd: Nameidata, mode: int) -> None:
 
 
 def may_create(current: Task, dir: Inode) -> None:
-    """Check that names may be added to dir; raises ENOENT if it was removed, EACCES."""
+    """Check that names may be added to dir; raises ENOENT if it was removed, EOVERFLOW, EACCES."""
     if dir.i_nlink == 0:
         raise LinuxError(Errno.ENOENT, "the directory was removed")
+    fs_inode.check_maker(current, dir.i_sb)
     inode_permission(current, dir, MAY_WRITE | MAY_EXEC)
 
 
@@ -548,7 +550,7 @@ def may_open(nd: Nameidata, inode: Inode, acc_mode: int, flags: int) -> None:
     if kind == S_IFDIR:
         if acc_mode & MAY_WRITE:
             raise LinuxError(Errno.EISDIR, "a directory is not written")
-    elif kind in (S_IFBLK, S_IFCHR) and nd.mnt.mnt_flags & MNT_NODEV:
+    elif kind in (S_IFBLK, S_IFCHR) and not fs_inode.may_open_dev(nd.mnt):
         raise LinuxError(Errno.EACCES, "no devices on this mount")
     if acc_mode & MAY_WRITE and kind in (S_IFREG, S_IFDIR):
         namespace.mnt_want_write(nd.mnt)

@@ -219,7 +219,7 @@ def may_delete(current: Task, dir: Inode, victim: Dentry, *, is_dir: bool) -> No
     inode = victim.d_inode
     if dir.i_mode & S_ISVTX:
         own = fs_inode.owns_inode(current, inode) or fs_inode.owns_inode(current, dir)
-        if not own and not capability.capable(current, CAP_FOWNER):
+        if not own and not capability.capable_wrt_inode_uidgid(current, inode, CAP_FOWNER):
             raise LinuxError(Errno.EPERM, "sticky directory")
     if is_dir:
         if inode.i_mode & S_IFMT != S_IFDIR:

@@ -11,19 +11,34 @@ from procession.fs.notify import fsnotify
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import MS_PRIVATE
 from procession.include.linux.fs import S_IFDIR, S_IFMT, MntNamespace, PathRef, SuperBlock, Vfsmount
-from procession.include.linux.mount import MNT_READONLY, MNT_RELATIME, MNT_SHARED, MNT_UNBINDABLE
+from procession.include.linux.mount import (
+    MNT_LOCK_ATIME,
+    MNT_LOCK_NODEV,
+    MNT_LOCK_NOEXEC,
+    MNT_LOCK_NOSUID,
+    MNT_LOCK_READONLY,
+    MNT_LOCKED,
+    MNT_NODEV,
+    MNT_NOEXEC,
+    MNT_NOSUID,
+    MNT_READONLY,
+    MNT_RELATIME,
+    MNT_SHARED,
+    MNT_UNBINDABLE,
+)
 from procession.include.linux.sched import CLONE_NEWNS
 from procession.include.linux.undo import Undo
-from procession.kernel import wait
+from procession.kernel import ucount, user, user_namespace, wait
 from procession.mm import slab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from procession.include.linux.cred import Cred
     from procession.include.linux.fs import Dentry
     from procession.include.linux.fs_struct import FsStruct
     from procession.include.linux.kernel import Kernel
-    from procession.include.linux.sched import Task
+    from procession.include.linux.nsproxy import UserNamespace
 
 __all__ = (
     "CL_COPY_ALL",
@@ -37,6 +52,7 @@ __all__ = (
     "copy_tree",
     "detach_mnt",
     "get_mnt_ns",
+    "has_locked_children",
     "invent_group_ids",
     "kern_mount",
     "lookup_mnt",
@@ -58,6 +74,14 @@ __all__ = (
 CL_SLAVE: Final = 0x02
 CL_COPY_ALL: Final = 0x04
 CL_MAKE_SHARED: Final = 0x08
+CL_SHARED_TO_SLAVE: Final = 0x20
+
+_FLAG_LOCKS: Final = (
+    (MNT_READONLY, MNT_LOCK_READONLY),
+    (MNT_NODEV, MNT_LOCK_NODEV),
+    (MNT_NOSUID, MNT_LOCK_NOSUID),
+    (MNT_NOEXEC, MNT_LOCK_NOEXEC),
+)
 
 
 def vfs_init(k: Kernel) -> None:
@@ -76,7 +100,7 @@ def mount_root(k: Kernel, sb: SuperBlock) -> MntNamespace:
     k.vfs.mnt_id_ida.get_new()  # 0 is the kernel's own mount of sysfs
     root = alloc_vfsmnt(k, sb, sb.s_root, MNT_RELATIME, "rootfs")
     k.vfs.rootfs = root
-    ns = _alloc_mnt_ns(k, root)
+    ns = _alloc_mnt_ns(k, root, None)
     dev = _mount_at_boot(k, "dev", devices.DEVTMPFS)
     if dev is not None and "devpts" in k.vfs.file_systems:
         _mount_devpts(k, dev)
@@ -253,9 +277,34 @@ def mount_tree(mnt: Vfsmount) -> Iterator[Vfsmount]:
         yield from mount_tree(child)
 
 
+def lock_mnt_tree(mnt: Vfsmount) -> None:
+    """Let who gets a tree from somebody with more to say change nothing that keeps files from him."""
+    for p in mount_tree(mnt):
+        p.mnt_flags |= MNT_LOCK_ATIME
+        for flag, lock in _FLAG_LOCKS:
+            if p.mnt_flags & flag:
+                p.mnt_flags |= lock
+        if p is not mnt:
+            p.mnt_flags |= MNT_LOCKED
+
+
+def has_locked_children(mnt: Vfsmount, dentry: Dentry) -> bool:
+    """Whether something is mounted on mnt, below dentry, that has to stay there."""
+    return any(
+        child.mnt_flags & MNT_LOCKED
+        and child.mnt_mountpoint is not None
+        and dcache.is_subdir(child.mnt_mountpoint, dentry)
+        for child in mnt.mnt_mounts
+    )
+
+
 def clone_mnt(k: Kernel, old: Vfsmount, root: Dentry, flag: int) -> Vfsmount:
     """Return a mount like old, its peer or slave as flag says; raises ENOMEM."""
     mnt = alloc_vfsmnt(k, old.mnt_sb, root, old.mnt_flags, old.mnt_devname)
+    if flag & CL_SHARED_TO_SLAVE:
+        mnt.mnt_flags &= ~MNT_UNBINDABLE
+        if pnode.is_shared(old):
+            flag |= CL_SLAVE
     if not flag & CL_SLAVE:
         mnt.mnt_group_id = old.mnt_group_id
     if flag & CL_MAKE_SHARED and not mnt.mnt_group_id:
@@ -279,7 +328,7 @@ def clone_mnt(k: Kernel, old: Vfsmount, root: Dentry, flag: int) -> Vfsmount:
 def copy_tree(k: Kernel, mnt: Vfsmount, dentry: Dentry, flag: int) -> Vfsmount:
     """Return a copy of mnt from dentry on and of what is mounted below that; raises ENOMEM.
 
-    What is unbindable is left out, with all below it, unless flag has CL_COPY_ALL.
+    What is unbindable is left out, with all below it, unless flag has CL_COPY_ALL; EPERM if it has to stay.
     """
     root = clone_mnt(k, mnt, dentry, flag)
     with Undo() as undo:
@@ -293,6 +342,8 @@ def copy_tree(k: Kernel, mnt: Vfsmount, dentry: Dentry, flag: int) -> Vfsmount:
 
 def _copy_below(k: Kernel, mnt: Vfsmount, parent: Vfsmount, flag: int) -> None:
     if not flag & CL_COPY_ALL and mnt.mnt_flags & MNT_UNBINDABLE:
+        if mnt.mnt_flags & MNT_LOCKED:
+            raise LinuxError(Errno.EPERM, "cannot be copied, and what it is mounted on not shown without it")
         return
     assert mnt.mnt_mountpoint is not None
     copy = clone_mnt(k, mnt, mnt.mnt_root, flag)
@@ -377,15 +428,21 @@ def attach_recursive_mnt(k: Kernel, source: Vfsmount, path: PathRef, *, moved: b
     else:
         mnt_set_mountpoint(path.mnt, path.dentry, source)
         commit_tree(k, source)
+    ns = path.mnt.mnt_ns
     for child in copies:
+        # They may come to where somebody else is the administrator.
+        there = child.mnt_parent.mnt_ns if child.mnt_parent is not None else None
+        if ns is not None and there is not None and there.user_ns is not ns.user_ns:
+            lock_mnt_tree(child)
         commit_tree(k, child)
 
 
 # Namespaces.
 
 
-def _alloc_mnt_ns(k: Kernel, root: Vfsmount) -> MntNamespace:
+def _alloc_mnt_ns(k: Kernel, root: Vfsmount, owner: UserNamespace | None) -> MntNamespace:
     ns = MntNamespace(root, [], k.wait_queue_head("ns->poll"))
+    ns.user_ns = owner
     ns.seq = k.vfs.mnt_ns_seq
     k.vfs.mnt_ns_seq += 1
     for mnt in mount_tree(root):
@@ -421,14 +478,26 @@ def put_mnt_ns(k: Kernel, ns: MntNamespace) -> None:
     ns.count -= 1
     if not ns.count:
         umount_tree(k, ns.root, propagate=False)
+        ucount.dec_ucount(k, ns.ucounts, ucount.MAX_MNT_NAMESPACES)
+        user.put_user_ns(k, ns.user_ns)
 
 
-def copy_mnt_ns(current: Task, flags: int, ns: MntNamespace, new_fs: FsStruct | None) -> MntNamespace:
-    """Share ns, or with CLONE_NEWNS return a copy and move new_fs's root and cwd over to it. Raises ENOMEM."""
+def copy_mnt_ns(k: Kernel, flags: int, cred: Cred, ns: MntNamespace, new_fs: FsStruct | None) -> MntNamespace:
+    """Share ns, or with CLONE_NEWNS return a copy and move new_fs's root and cwd over to it; raises ENOMEM, ENOSPC.
+
+    A copy for another user namespace hears of what is mounted in ns, but not the other way round.
+    """
     if not flags & CLONE_NEWNS:
         return get_mnt_ns(ns)
-    k = current.kernel
-    new = _alloc_mnt_ns(k, copy_tree(k, ns.root, ns.root.mnt_root, CL_COPY_ALL))
+    ucounts = user_namespace.charge_namespace(k, cred, ucount.MAX_MNT_NAMESPACES)
+    foreign = ucounts is not None and cred.user_ns is not (ns.user_ns or k.users.init_user_ns)
+    with Undo() as undo:
+        undo.push((ucount.dec_ucount, k, ucounts, ucount.MAX_MNT_NAMESPACES))
+        tree = copy_tree(k, ns.root, ns.root.mnt_root, CL_COPY_ALL | (CL_SHARED_TO_SLAVE if foreign else 0))
+    if foreign:
+        lock_mnt_tree(tree)
+    new = _alloc_mnt_ns(k, tree, user_namespace.owner_of(k, cred))
+    new.ucounts = ucounts
     if new_fs is not None:
         copies = dict(zip(mount_tree(ns.root), mount_tree(new.root), strict=True))
         with new_fs.lock:

@@ -40,6 +40,14 @@ from procession.include.linux.fs import FMODE_WRITE, S_IFDIR, S_IFLNK, S_IFMT, S
 from procession.include.linux.limits import PATH_MAX
 from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.mount import (
+    MNT_ATIME_MASK,
+    MNT_LOCK_ATIME,
+    MNT_LOCK_NODEV,
+    MNT_LOCK_NOEXEC,
+    MNT_LOCK_NOSUID,
+    MNT_LOCK_READONLY,
+    MNT_LOCKED,
+    MNT_LOCKS,
     MNT_NOATIME,
     MNT_NODEV,
     MNT_NODIRATIME,
@@ -54,13 +62,16 @@ from procession.include.linux.proc_ns import NsfsInode
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Path, Str, UserPtr
 from procession.include.linux.undo import Undo
-from procession.kernel import capability
+from procession.kernel import capability, user_namespace
+from procession.kernel import user as kernel_user
 from procession.lib import string
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
-    from procession.include.linux.fs import Dentry, Inode, Vfsmount
+    from procession.fs.super import FileSystemType
+    from procession.include.linux.fs import Dentry, Inode, SuperBlock, Vfsmount
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.nsproxy import UserNamespace
     from procession.include.linux.sched import Task
 
 __all__ = ("sys_mount", "sys_pivot_root", "sys_umount2")
@@ -70,6 +81,7 @@ _MGC_VAL: Final = 0xC0ED0000
 _MGC_MSK: Final = 0xFFFF0000
 _TO_EXPIRE: Final = 2
 # Flags of mounts, not of what is mounted: gone once they are translated.
+_ATIME: Final = MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME
 _PER_MOUNT: Final = MS_NOSUID | MS_NOEXEC | MS_NODEV | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME
 
 
@@ -111,7 +123,9 @@ def _check_mnt(current: Task, mnt: Vfsmount) -> bool:
 
 
 def _capable(current: Task) -> None:
-    if not capability.capable(current, CAP_SYS_ADMIN):
+    """See that current may change the mounts that it has; raises EPERM (may_mount)."""
+    assert current.nsproxy is not None
+    if not capability.ns_capable(current, current.nsproxy.mnt_ns.user_ns, CAP_SYS_ADMIN):
         raise LinuxError(Errno.EPERM, "mounting needs CAP_SYS_ADMIN")
 
 
@@ -193,6 +207,8 @@ def sys_mount(current: Task, dev_name: Path, dir_name: Path, type: MountTypeArg,
         flags &= ~_MGC_MSK
     path = namei.kern_path(current, name)
     mnt_flags = _mnt_flags(flags)
+    if flags & MS_REMOUNT and not flags & _ATIME and user_namespace.are_later(current.kernel):
+        mnt_flags = mnt_flags & ~MNT_ATIME_MASK | path.mnt.mnt_flags & MNT_ATIME_MASK
     flags &= ~_PER_MOUNT
     if flags & MS_REMOUNT:
         do_remount(current, path, flags, mnt_flags, options)
@@ -217,17 +233,35 @@ def change_mount_flags(k: Kernel, mnt: Vfsmount, flags: int) -> None:
             raise LinuxError(Errno.EBUSY, "a file is open for writing")
 
 
+def can_change_locked_flags(mnt: Vfsmount, mnt_flags: int) -> bool:
+    """Whether a mount may have these flags: none may go that keeps files from whom it was given to."""
+    fl = mnt.mnt_flags
+    for lock, flag in (
+        (MNT_LOCK_READONLY, MNT_READONLY),
+        (MNT_LOCK_NODEV, MNT_NODEV),
+        (MNT_LOCK_NOSUID, MNT_NOSUID),
+        (MNT_LOCK_NOEXEC, MNT_NOEXEC),
+    ):
+        if fl & lock and not mnt_flags & flag:
+            return False
+    return not fl & MNT_LOCK_ATIME or fl & MNT_ATIME_MASK == mnt_flags & MNT_ATIME_MASK
+
+
 def do_remount(current: Task, path: PathRef, flags: int, mnt_flags: int, options: str) -> None:
     """Replace the flags of a mount, and those of its file system unless flags has MS_BIND."""
     k, mnt = current.kernel, path.mnt
     _capable(current)
     if not _check_mnt(current, mnt) or path.dentry is not mnt.mnt_root:
         raise LinuxError(Errno.EINVAL, "not the root of a mount in this namespace")
+    if not can_change_locked_flags(mnt, mnt_flags):
+        raise LinuxError(Errno.EPERM, "flags that have to stay")
     if flags & MS_BIND:
         change_mount_flags(k, mnt, flags)
     else:
+        if not capability.ns_capable(current, mnt.mnt_sb.s_user_ns, CAP_SYS_ADMIN):
+            raise LinuxError(Errno.EPERM, "somebody else's file system")
         fs_super.do_remount_sb(k, mnt.mnt_sb, flags, options)
-    mnt.mnt_flags = mnt_flags | mnt.mnt_flags & MNT_PROPAGATION_MASK
+    mnt.mnt_flags = mnt_flags | mnt.mnt_flags & (MNT_PROPAGATION_MASK | MNT_LOCKS)
     if mnt.mnt_ns is not None:
         namespace.touch_mnt_namespace(mnt.mnt_ns)
 
@@ -280,8 +314,11 @@ def do_loopback(current: Task, path: PathRef, old_name: str | None, *, recurse: 
         raise LinuxError(Errno.EINVAL, "a mount of another namespace")
     if old.mnt is k.vfs.nsfs_mnt and not _may_mount_ns(current, old.dentry.d_inode):
         raise LinuxError(Errno.EINVAL, "mounts that would keep each other")
+    if not recurse and namespace.has_locked_children(old.mnt, old.dentry):
+        raise LinuxError(Errno.EINVAL, "without what has to stay there")
     make = namespace.copy_tree if recurse else namespace.clone_mnt
     mnt = make(k, old.mnt, old.dentry, 0)
+    mnt.mnt_flags &= ~MNT_LOCKED
     with Undo() as undo:
         undo.push((_give_up, k, mnt))
         _graft_tree(current, mnt, path)
@@ -301,6 +338,8 @@ def do_move_mount(current: Task, path: PathRef, old_name: str | None) -> None:
         raise LinuxError(Errno.EINVAL, "a mount of another namespace")
     if old.dentry is not mnt.mnt_root or parent is None:
         raise LinuxError(Errno.EINVAL, "not the root of a mount that can move")
+    if mnt.mnt_flags & MNT_LOCKED:
+        raise LinuxError(Errno.EINVAL, "it has to stay there")
     if _is_dir(path.dentry) != _is_dir(old.dentry):
         raise LinuxError(Errno.EINVAL, "a directory on a file, or a file on a directory")
     if pnode.is_shared(parent):
@@ -316,6 +355,43 @@ def do_move_mount(current: Task, path: PathRef, old_name: str | None) -> None:
     namespace.attach_recursive_mnt(k, mnt, path, moved=True)
 
 
+def _mount_capable(current: Task, fs: FileSystemType) -> UserNamespace | None:
+    """Return whose a new instance will be, None for the first namespace; raises EPERM without CAP_SYS_ADMIN there."""
+    if not user_namespace.are_later(current.kernel):
+        return None
+    owner = None if fs.owner is None else fs.owner(current)
+    if not capability.ns_capable(current, owner, CAP_SYS_ADMIN):
+        raise LinuxError(Errno.EPERM, "not for this namespace's administrator")
+    return None if owner is current.kernel.users.init_user_ns else owner
+
+
+def _mount_too_revealing(current: Task, sb: SuperBlock, new_flags: int) -> int:
+    """Return the locks of a mount that shows all of this file system already; raises EPERM if there is none.
+
+    Otherwise who was given a part of /proc, or less than all rights to it, would mount it again.
+    """
+    assert current.nsproxy is not None
+    ns = current.nsproxy.mnt_ns
+    if ns.user_ns is None or ns.user_ns is current.kernel.users.init_user_ns:
+        return 0
+    for mnt in ns.mounts:
+        if mnt.mnt_sb.s_type != sb.s_type or mnt.mnt_root is not mnt.mnt_sb.s_root:
+            continue
+        flags = mnt.mnt_flags | (MNT_LOCK_READONLY if mnt.mnt_sb.s_readonly else 0)
+        if flags & MNT_LOCK_READONLY and not new_flags & MNT_READONLY:
+            continue
+        if flags & MNT_LOCK_ATIME and flags & MNT_ATIME_MASK != new_flags & MNT_ATIME_MASK:
+            continue
+        if not any(m.mnt_flags & MNT_LOCKED and not _is_empty_dir(current, m.mnt_mountpoint) for m in mnt.mnt_mounts):
+            return flags & (MNT_LOCK_READONLY | MNT_LOCK_ATIME)
+    raise LinuxError(Errno.EPERM, "not all of it is seen here")
+
+
+def _is_empty_dir(current: Task, place: Dentry | None) -> bool:
+    """Whether it is a directory of /proc or /sys that is there to be mounted on: nothing is hidden if it is."""
+    return place is not None and _is_dir(place) and not place.d_inode.readdir(current)
+
+
 def do_new_mount(
     current: Task, path: PathRef, kind: str | None, flags: int, mnt_flags: int, dev: str | None, options: str
 ) -> None:
@@ -324,11 +400,18 @@ def do_new_mount(
         raise LinuxError(Errno.EINVAL, "no file system type")
     _capable(current)
     k = current.kernel
-    sb = fs_super.get_fs_type(k, kind).mount(k, current, flags, dev or "none", options)
+    fs = fs_super.get_fs_type(k, kind)
+    owner = _mount_capable(current, fs)
+    sb = fs.mount(k, current, flags, dev or "none", options)
     assert sb.s_root is not None
-    if not sb.s_active:
+    fresh = not sb.s_active
+    if fresh:
         fs_super.set_sb_flags(sb, flags)
+    if fs.visible:
+        mnt_flags |= _mount_too_revealing(current, sb, mnt_flags)
     mnt = namespace.alloc_vfsmnt(k, sb, sb.s_root, mnt_flags, "none" if dev is None else dev)
+    if fresh and owner is not None:
+        sb.s_user_ns = kernel_user.get_user_ns(owner)
     with Undo() as undo:
         undo.push((_give_up, k, mnt))
         path = lock_mount(k, path)
@@ -360,6 +443,10 @@ def sys_umount2(current: Task, name: Path, flags: UmountArg) -> int:
     if path.dentry is not mnt.mnt_root or not _check_mnt(current, mnt):
         raise LinuxError(Errno.EINVAL, "not the root of a mount in this namespace")
     _capable(current)
+    if mnt.mnt_flags & MNT_LOCKED:
+        raise LinuxError(Errno.EINVAL, "it has to stay there")
+    if flags & MNT_FORCE and not capability.ns_capable(current, mnt.mnt_sb.s_user_ns, CAP_SYS_ADMIN):
+        raise LinuxError(Errno.EPERM, "force, of somebody else's file system")
     do_umount(current, mnt, flags)
     return 0
 
@@ -377,6 +464,8 @@ def do_umount(current: Task, mnt: Vfsmount, flags: int) -> None:
             mnt.mnt_expiry_mark = _TO_EXPIRE
             raise LinuxError(Errno.EAGAIN, "marked to expire")
     if is_root and not flags & MNT_DETACH:
+        if not capability.ns_capable(current, mnt.mnt_sb.s_user_ns, CAP_SYS_ADMIN):
+            raise LinuxError(Errno.EPERM, "somebody else's file system")
         if not mnt.mnt_sb.s_readonly:
             fs_super.do_remount_sb(k, mnt.mnt_sb, MS_RDONLY)
         return
@@ -412,12 +501,16 @@ def _check_pivot(current: Task, new: PathRef, old: PathRef, root: PathRef) -> No
         raise LinuxError(Errno.EINVAL, "peers would have to follow")
     if not _check_mnt(current, root.mnt) or not _check_mnt(current, new.mnt):
         raise LinuxError(Errno.EINVAL, "a mount of another namespace")
+    if new.mnt.mnt_flags & MNT_LOCKED:
+        raise LinuxError(Errno.EINVAL, "it has to stay there")
     if new.dentry.d_deleted or old.dentry.d_deleted:
         raise LinuxError(Errno.ENOENT, "a removed directory")
     if root.mnt in (new.mnt, old.mnt):
         raise LinuxError(Errno.EBUSY, "on the same file system")
     for path in (root, new):
-        if path.dentry is not path.mnt.mnt_root or path.mnt.mnt_parent is None:
+        # The machine's first root is its rootfs, which could not go. Most machines have another on that, which can.
+        movable = path.mnt.mnt_parent is not None or (path is root and user_namespace.are_later(current.kernel))
+        if path.dentry is not path.mnt.mnt_root or not movable:
             raise LinuxError(Errno.EINVAL, "not a mount point, or attached to nothing")
     if not _is_reachable_below(old, new):
         raise LinuxError(Errno.EINVAL, "the old root would be out of reach")
@@ -427,7 +520,7 @@ def _check_pivot(current: Task, new: PathRef, old: PathRef, root: PathRef) -> No
 def sys_pivot_root(current: Task, new_root: Path, put_old: Path) -> int:
     """Make a mount the root, and put the old root somewhere below it (pivot_root(2)).
 
-    Raises EPERM, EINVAL, EBUSY, ENOENT, ENOTDIR.
+    Raises EPERM, EINVAL, EBUSY, ENOENT, ENOTDIR. Differs: with "CLONE_NEWUSER" the machine's first root can go as well.
     """
     k, fs = current.kernel, current.fs
     assert fs is not None
@@ -439,9 +532,15 @@ def sys_pivot_root(current: Task, new_root: Path, put_old: Path) -> int:
     old = lock_mount(k, old)
     _check_pivot(current, new, old, root)
     namespace.detach_mnt(k, new.mnt)
-    place = namespace.detach_mnt(k, root.mnt)
+    place = None if root.mnt.mnt_parent is None else namespace.detach_mnt(k, root.mnt)
+    if root.mnt.mnt_flags & MNT_LOCKED:
+        new.mnt.mnt_flags |= MNT_LOCKED
+        root.mnt.mnt_flags &= ~MNT_LOCKED
     namespace.attach_mnt(k, root.mnt, old)
-    namespace.attach_mnt(k, new.mnt, place)
+    if place is not None:
+        namespace.attach_mnt(k, new.mnt, place)
+    else:
+        current.nsproxy.mnt_ns.root = new.mnt
     namespace.touch_mnt_namespace(current.nsproxy.mnt_ns)
     fs_struct.chroot_fs_refs(k, root, new)
     return 0

@@ -5,11 +5,15 @@ A namespace has one file, as long as it is open or mounted somewhere, and a numb
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from procession.fs import dcache, namespace
+from procession.fs import dcache, file_table, namei, namespace
+from procession.fs import file as fs_file
 from procession.fs import inode as fs_inode
 from procession.fs import super as fs_super
+from procession.include.asm.ioctls import NS_GET_NSTYPE, NS_GET_OWNER_UID, NS_GET_PARENT, NS_GET_USERNS
+from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.fcntl import O_CLOEXEC, O_RDONLY
 from procession.include.linux.fs import (
     FMODE_LSEEK,
     FMODE_PREAD,
@@ -25,17 +29,29 @@ from procession.include.linux.fs import (
 from procession.include.linux.ipc_namespace import IpcNamespace
 from procession.include.linux.magic import NSFS_MAGIC
 from procession.include.linux.nsproxy import UserNamespace, UtsNamespace
-from procession.include.linux.pid import PidNamespace, put_pid_ns
+from procession.include.linux.pid import PidNamespace
 from procession.include.linux.proc_ns import NsFile, NsfsInode
+from procession.include.linux.sched import (
+    CLONE_NEWIPC,
+    CLONE_NEWNET,
+    CLONE_NEWNS,
+    CLONE_NEWPID,
+    CLONE_NEWUSER,
+    CLONE_NEWUTS,
+)
+from procession.include.linux.uidgid import uid_here
+from procession.include.linux.undo import Undo
 from procession.ipc import namespace as ipc_namespace
-from procession.kernel import rcupdate, user, utsname
+from procession.kernel import pid, rcupdate, user, user_namespace, utsname
+from procession.mm import uaccess
+from procession.net.core import net_namespace
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.proc_ns import Namespace
     from procession.include.linux.sched import Task
 
-__all__ = ("NsfsSuperBlock", "ns_get_name", "ns_get_path", "put_ns")
+__all__ = ("NsfsFile", "NsfsSuperBlock", "ns_get_name", "ns_get_path", "put_ns")
 
 _SEEKABLE: Final = FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE
 
@@ -57,12 +73,93 @@ class NsfsSuperBlock(SuperBlock):
         self.inodes: dict[Namespace, NsfsInode] = {}
 
 
+class NsfsFile(NsFile):
+    """An open one, which can be asked what it belongs to."""
+
+    async def ioctl(self, current: Task, cmd: int, arg: Any) -> int:
+        """Return a descriptor of the owner or the parent, the kind, or the owner's uid (ns_ioctl).
+
+        Raises EINVAL where there is none, EPERM where it is not seen, EMFILE, ENFILE, EFAULT, ENOTTY.
+        """
+        ns: Namespace = self.private_data
+        if "NS_GET_USERNS" not in current.kernel.later:
+            raise LinuxError(Errno.ENOTTY, "nothing to ask of a namespace")
+        if cmd == NS_GET_NSTYPE:
+            return _kind(ns)[1]
+        if cmd == NS_GET_USERNS:
+            return _open_related_ns(current, _ns_get_owner(current, _owner(current.kernel, ns)))
+        if cmd == NS_GET_PARENT:
+            return _open_related_ns(current, _ns_get_parent(current, ns))
+        if cmd != NS_GET_OWNER_UID:
+            raise LinuxError(Errno.ENOTTY, "not what a namespace knows")
+        if not isinstance(ns, UserNamespace):
+            raise LinuxError(Errno.EINVAL, "not a user namespace")
+        owner = ns.owner if ns.creator is None else ns.creator.uid
+        uaccess.put_user(current, arg, uid_here(current, owner), 4)
+        return 0
+
+
+def _kind(ns: Namespace) -> tuple[str, int]:
+    """Return what a link to a namespace begins with, and the flag that makes one (proc_ns_operations)."""
+    if isinstance(ns, UtsNamespace):
+        return "uts", CLONE_NEWUTS
+    if isinstance(ns, IpcNamespace):
+        return "ipc", CLONE_NEWIPC
+    if isinstance(ns, PidNamespace):
+        return "pid", CLONE_NEWPID
+    if isinstance(ns, UserNamespace):
+        return "user", CLONE_NEWUSER
+    return ("mnt", CLONE_NEWNS) if isinstance(ns, MntNamespace) else ("net", CLONE_NEWNET)
+
+
+def _owner(k: Kernel, ns: Namespace) -> UserNamespace | None:
+    """Return the user namespace that a namespace belongs to: for one of users the one that it was made in."""
+    if not isinstance(ns, UserNamespace):
+        return ns.user_ns or k.users.init_user_ns
+    return ns.parent if ns.creator is None else ns.creator.user_ns
+
+
+def _ns_get_owner(current: Task, owner: UserNamespace | None) -> UserNamespace:
+    """Return owner if it is current's own user namespace, or one below that; raises EPERM."""
+    if owner is None or not user_namespace.in_userns(current.cred.user_ns, owner):
+        raise LinuxError(Errno.EPERM, "not to be seen from here")
+    return owner
+
+
+def _ns_get_parent(current: Task, ns: Namespace) -> Namespace:
+    """Return the namespace that one of users or processes was made in; raises EINVAL, EPERM."""
+    if isinstance(ns, UserNamespace):
+        return _ns_get_owner(current, _owner(current.kernel, ns))
+    if not isinstance(ns, PidNamespace):
+        raise LinuxError(Errno.EINVAL, "such namespaces have no parents")
+    active, parent = pid.task_active_pid_ns(current), ns.parent
+    at = parent
+    while at is not None and at is not active:
+        at = at.parent
+    if at is None or parent is None:
+        raise LinuxError(Errno.EPERM, "not to be seen from here")
+    return parent
+
+
+def _open_related_ns(current: Task, ns: Namespace) -> int:
+    """Return a descriptor of a namespace, closed by exec; raises EMFILE, ENFILE."""
+    k = current.kernel
+    fd = fs_file.alloc_fd(current, 0, O_CLOEXEC)
+    with Undo() as undo:
+        undo.push((fs_file.put_unused_fd, current, fd))
+        file_table.get_empty_filp(current)
+        undo.push((file_table.free_filp, k))
+        opened = namei.dentry_open(current, ns_get_path(k, _kind(ns)[0], ns), O_RDONLY)
+    fs_file.fd_install(current, fd, opened)
+    return fd
+
+
 class _NsfsInode(NsfsInode):
     """A namespace's file. Holds a reference to it as long as it is there."""
 
     def open(self, current: Task, path: PathRef, flags: int, mode: int) -> File:
         """Return the open file, in which one cannot move."""
-        out = NsFile(path, flags, mode & ~_SEEKABLE)
+        out = NsfsFile(path, flags, mode & ~_SEEKABLE)
         out.private_data = self.ns
         return out
 
@@ -90,13 +187,13 @@ def put_ns(k: Kernel, ns: Namespace) -> None:
     elif isinstance(ns, UtsNamespace):
         utsname.put_uts_ns(k, ns)
     elif isinstance(ns, PidNamespace):
-        put_pid_ns(k, ns)
+        pid.put_pid_ns(k, ns)
     elif isinstance(ns, UserNamespace):
         user.put_user_ns(k, ns)
     elif isinstance(ns, MntNamespace):
         namespace.put_mnt_ns(k, ns)
     else:
-        ns.count -= 1
+        net_namespace.put_net(k, ns)
 
 
 def _instance(k: Kernel) -> NsfsSuperBlock:

@@ -63,7 +63,8 @@ from procession.include.linux.openat2 import (
 from procession.include.linux.prctl import SECBIT_NO_SETUID_FIXUP
 from procession.include.linux.syscalls import later_syscall, syscall
 from procession.include.linux.types import DirFd, Fd, Length, ModeT, OffT, Path, UidT, UInt, UserPtr
-from procession.kernel import capability, cred
+from procession.include.linux.uidgid import INVALID_ID, make_kgid, make_kuid
+from procession.kernel import capability, cred, user_namespace
 
 if TYPE_CHECKING:
     from procession.fs.namei import Nameidata
@@ -395,7 +396,7 @@ def _effective_for_real(c: Cred) -> int:
     """Return the capabilities that count for the real user."""
     if c.securebits & SECBIT_NO_SETUID_FIXUP:
         return c.cap_effective
-    return 0 if c.uid else c.cap_permitted
+    return c.cap_permitted if c.uid == make_kuid(c.user_ns, 0) else 0
 
 
 def _access(current: Task, dfd: int, name: str, mode: int, *, follow: bool) -> None:
@@ -445,7 +446,7 @@ def sys_chroot(current: Task, filename: Path) -> int:
     """Change the root directory (chroot(2)); the working directory stays where it is."""
     path = namei.user_path_at(current, AT_FDCWD, filename, follow=True, directory=True)
     namei.inode_permission(current, path.dentry.d_inode, MAY_EXEC | MAY_CHDIR)
-    if not capability.capable(current, CAP_SYS_CHROOT):
+    if not capability.ns_capable(current, user_namespace.admin_ns(current.kernel, current.cred), CAP_SYS_CHROOT):
         raise LinuxError(Errno.EPERM, "chroot")
     assert current.fs is not None
     fs_struct.set_fs_root(current.fs, path)
@@ -498,9 +499,11 @@ def sys_fchmod(current: Task, fd: Fd, mode: ModeT) -> int:
 
 def _chown(current: Task, path: PathRef, user: int, group: int) -> None:
     namespace.mnt_want_write(path.mnt)
-    none = 0xFFFFFFFF
-    uid, gid = user & none, group & none
-    attr.chown_inode(current, path.dentry, -1 if uid == none else uid, -1 if gid == none else gid)
+    ns = current.cred.user_ns
+    uid, gid = make_kuid(ns, user & INVALID_ID), make_kgid(ns, group & INVALID_ID)
+    if (uid == INVALID_ID != user & INVALID_ID) or (gid == INVALID_ID != group & INVALID_ID):
+        raise LinuxError(Errno.EINVAL, "no such user or group here")
+    attr.chown_inode(current, path.dentry, -1 if uid == INVALID_ID else uid, -1 if gid == INVALID_ID else gid)
 
 
 @syscall

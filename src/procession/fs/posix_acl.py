@@ -5,6 +5,7 @@ A list is a tuple of entries (tag, permissions, id) in the order of the tags; a 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import struct
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -23,10 +24,12 @@ from procession.include.linux.posix_acl import (
     POSIX_ACL_XATTR_DEFAULT,
     POSIX_ACL_XATTR_VERSION,
 )
+from procession.include.linux.uidgid import INVALID_ID, from_kgid, from_kuid, make_kgid, make_kuid
 from procession.kernel import groups
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import Inode
+    from procession.include.linux.nsproxy import UserNamespace
     from procession.include.linux.sched import Task
 
 __all__ = (
@@ -41,6 +44,7 @@ __all__ = (
 
 Entry: TypeAlias = tuple[int, int, int]
 Acl: TypeAlias = tuple[Entry, ...]
+Rename: TypeAlias = Callable[["UserNamespace", int], int]
 
 _TAGS: Final[tuple[int, ...]] = (ACL_USER_OBJ, ACL_USER, ACL_GROUP_OBJ, ACL_GROUP, ACL_MASK, ACL_OTHER)
 _HEADER: Final = struct.Struct("<I")
@@ -69,6 +73,17 @@ def posix_acl_from_xattr(value: bytes) -> Acl | None:
 def posix_acl_to_xattr(acl: Acl) -> bytes:
     """Return the value that tells of a list."""
     return _HEADER.pack(POSIX_ACL_XATTR_VERSION) + b"".join([_ENTRY.pack(*entry) for entry in acl])
+
+
+def _renamed(acl: Acl, ns: UserNamespace, user: Rename, group: Rename) -> Acl:
+    """Return a list whose users and groups have other numbers: those of a namespace, or the kernel's."""
+    if ns.uid_map is None and ns.gid_map is None:
+        return acl
+    out: list[Entry] = []
+    for tag, perm, number in acl:
+        rename = user if tag == ACL_USER else group if tag == ACL_GROUP else None
+        out.append((tag, perm, number if rename is None else rename(ns, number)))
+    return tuple(out)
 
 
 def posix_acl_valid(acl: Acl) -> None:
@@ -161,7 +176,7 @@ def acl_xattr_get(inode: Inode, name: str) -> bytes:
     acl = inode.i_default_acl if _is_default(name) else inode.i_acl
     if acl is None:
         raise LinuxError(Errno.ENODATA, name)
-    return posix_acl_to_xattr(acl)
+    return posix_acl_to_xattr(_renamed(acl, inode.i_sb.kernel.current.cred.user_ns, from_kuid, from_kgid))
 
 
 def acl_xattr_set(current: Task, inode: Inode, name: str, value: bytes | None) -> None:
@@ -174,6 +189,9 @@ def acl_xattr_set(current: Task, inode: Inode, name: str, value: bytes | None) -
     acl = None if value is None else posix_acl_from_xattr(value)
     if acl is not None:
         posix_acl_valid(acl)
+        acl = _renamed(acl, current.cred.user_ns, make_kuid, make_kgid)
+        if any(number == INVALID_ID for tag, _, number in acl if tag in (ACL_USER, ACL_GROUP)):
+            raise LinuxError(Errno.EINVAL, "no such user or group here")
         if is_default:
             if inode.i_mode & S_IFMT != S_IFDIR:
                 raise LinuxError(Errno.EINVAL, "only a directory has something to inherit")

@@ -28,6 +28,7 @@ from procession.include.linux.kdev_t import new_decode_dev
 from procession.include.linux.limits import UINT_MAX, ULONG_MAX
 from procession.include.linux.magic import RAMFS_MAGIC, TMPFS_MAGIC
 from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE
+from procession.include.linux.uidgid import kgid_has_mapping, kuid_has_mapping, make_kgid, make_kuid
 from procession.lib import string, vsprintf
 from procession.mm import filemap
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from procession.include.linux.fs import PathRef
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.mm_types import VmArea
+    from procession.include.linux.nsproxy import UserNamespace
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
 
@@ -402,15 +404,15 @@ class TmpfsSuperBlock(SuperBlock):
         self.gid: int = 0
         self.options: str = ""  # ramfs's
 
-    def parse_options(self, options: str) -> None:
-        """Take tmpfs's mount options (shmem_parse_options); raises EINVAL."""
+    def parse_options(self, options: str, ns: UserNamespace) -> None:
+        """Take tmpfs's mount options, in which ids are as ns has them (shmem_parse_options); raises EINVAL."""
         for option in filter(None, options.split(",")):
             key, equals, value = option.partition("=")
             text = string.to_bytes(value)
-            if not equals or not self._parse_option(key, text):
+            if not equals or not self._parse_option(key, text, ns):
                 raise LinuxError(Errno.EINVAL, f"tmpfs option {option}")
 
-    def _parse_option(self, key: str, text: bytes) -> bool:
+    def _parse_option(self, key: str, text: bytes, ns: UserNamespace) -> bool:
         """Take one option; returns whether it is one, and good."""
         if key in ("size", "nr_blocks", "nr_inodes"):
             number, rest = _memparse(text)
@@ -428,9 +430,11 @@ class TmpfsSuperBlock(SuperBlock):
         if key == "mode":
             self.mode = number & S_IALLUGO
         elif key == "uid":
-            self.uid = number
+            self.uid = make_kuid(ns, number)
+            return end == len(text) and kuid_has_mapping(ns, self.uid)
         elif key == "gid":
-            self.gid = number
+            self.gid = make_kgid(ns, number)
+            return end == len(text) and kgid_has_mapping(ns, self.gid)
         else:
             return key == "mpol"
         return end == len(text)
@@ -442,7 +446,7 @@ class TmpfsSuperBlock(SuperBlock):
         kept = self.mode, self.uid, self.gid
         blocks, inodes = self.s_max_blocks, self.max_inodes
         try:
-            self.parse_options(options)
+            self.parse_options(options, self.kernel.current.cred.user_ns)
             self._check_limits(blocks, inodes)
         except LinuxError:
             self.s_max_blocks, self.max_inodes = blocks, inodes
@@ -500,7 +504,9 @@ def _memparse(text: bytes) -> tuple[int, bytes]:
 def fill_tmpfs(k: Kernel, current: Task | None, flags: int, dev: str, options: str) -> SuperBlock:
     """Make an empty tmpfs (shmem_fill_super)."""
     sb = TmpfsSuperBlock(k, "tmpfs", TMPFS_MAGIC)
-    sb.parse_options(options)
+    cred = (current or k.init_task).cred
+    sb.uid, sb.gid = cred.fsuid, cred.fsgid
+    sb.parse_options(options, cred.user_ns)
     root = new_inode(sb, S_IFDIR | sb.mode)
     root.i_uid, root.i_gid = sb.uid, sb.gid
     sb.s_root = dcache.d_make_root(root)
@@ -518,12 +524,15 @@ def fill_ramfs(k: Kernel, current: Task | None, flags: int, dev: str, options: s
             if end != len(option) - 5:
                 raise LinuxError(Errno.EINVAL, f"ramfs option {option}")
             sb.mode = number & S_IALLUGO
-    sb.s_root = dcache.d_make_root(new_inode(sb, S_IFDIR | sb.mode))
+    root = new_inode(sb, S_IFDIR | sb.mode)
+    if current is not None:
+        root.i_uid, root.i_gid = current.cred.fsuid, current.cred.fsgid
+    sb.s_root = dcache.d_make_root(root)
     return sb
 
 
 def init_ramfs_fs(k: Kernel) -> None:
     """Register tmpfs and ramfs."""
     k.vfs.max_inodes = max(8192, k.mm.total_pages // 2)
-    fs_super.register_filesystem(k, fs_super.FileSystemType("tmpfs", fill_tmpfs))
-    fs_super.register_filesystem(k, fs_super.FileSystemType("ramfs", fill_ramfs))
+    fs_super.register_filesystem(k, fs_super.FileSystemType("tmpfs", fill_tmpfs, fs_super.own_user_ns))
+    fs_super.register_filesystem(k, fs_super.FileSystemType("ramfs", fill_ramfs, fs_super.own_user_ns))

@@ -21,6 +21,7 @@ from procession.include.linux.fs import S_IFLNK, S_IFMT
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import NSEC_PER_SEC
 from procession.include.linux.types import DirFd, Fd, Int, OutBuf, Path, UserPtr
+from procession.include.linux.uidgid import gid_here, uid_here
 from procession.kernel import time
 from procession.lib import string
 from procession.mm import uaccess
@@ -46,8 +47,8 @@ def cp_new_stat(current: Task, stat: Kstat, statbuf: UserPtr) -> None:
             stat.ino,
             stat.nlink,
             stat.mode,
-            stat.uid,
-            stat.gid,
+            uid_here(current, stat.uid),
+            gid_here(current, stat.gid),
             0,
             stat.rdev,
             stat.size,

@@ -22,6 +22,7 @@ from procession.include.linux.stat import (
 from procession.include.linux.syscalls import later_syscall
 from procession.include.linux.time import NSEC_PER_SEC
 from procession.include.linux.types import DirFd, Path
+from procession.include.linux.uidgid import gid_here, uid_here
 from procession.kernel import time
 from procession.mm import uaccess
 
@@ -63,8 +64,8 @@ def _cp_statx(current: Task, path: PathRef, buffer: UserPtr) -> None:
         stat.blksize,
         attributes,
         stat.nlink,
-        stat.uid,
-        stat.gid,
+        uid_here(current, stat.uid),
+        gid_here(current, stat.gid),
         stat.mode,
         stat.ino,
         stat.size,

@@ -10,10 +10,12 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import MS_DIRSYNC, MS_MANDLOCK, MS_RDONLY, MS_SYNCHRONOUS
 from procession.include.linux.fs import FMODE_WRITE, S_IFMT, S_IFREG, SuperBlock
 from procession.include.linux.kdev_t import new_encode_dev
+from procession.kernel import user
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import Dentry, File
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.nsproxy import UserNamespace
     from procession.include.linux.sched import Task
 
 __all__ = (
@@ -26,6 +28,7 @@ __all__ = (
     "get_fs_type",
     "is_removed_dir_used",
     "is_sb_used",
+    "own_user_ns",
     "register_filesystem",
     "set_sb_flags",
     "sget",
@@ -38,15 +41,26 @@ _REMOUNT_FLAGS: Final = MS_SYNCHRONOUS | MS_MANDLOCK  # of MS_RMT_MASK
 MountFn = Callable[["Kernel", "Task | None", int, str, str], SuperBlock]
 
 
+# Whose administrator may mount it, since 3.8; None for the first's.
+OwnerFn = Callable[["Task"], "UserNamespace | None"]
+
+
 class FileSystemType:
     """struct file_system_type."""
 
-    __slots__ = ("name", "mount", "nodev")  # derived
+    __slots__ = ("name", "mount", "owner", "visible", "nodev")  # derived
 
-    def __init__(self, name: str, mount: MountFn) -> None:
+    def __init__(self, name: str, mount: MountFn, owner: OwnerFn | None = None, *, visible: bool = False) -> None:
         self.name: Final[str] = name
         self.mount: Final[MountFn] = mount
+        self.owner: Final[OwnerFn | None] = owner  # FS_USERNS_MOUNT; None: the machine's administrator alone mounts it
+        self.visible: Final[bool] = visible  # SB_I_USERNS_VISIBLE: others mount it only where all of it is seen already
         self.nodev: Final[bool] = True
+
+
+def own_user_ns(current: Task) -> UserNamespace:
+    """Who owns an instance that is nobody's but its mounter's (an OwnerFn)."""
+    return current.cred.user_ns
 
 
 def register_filesystem(k: Kernel, fs: FileSystemType) -> None:
@@ -77,6 +91,8 @@ def deactivate_super(sb: SuperBlock) -> None:
         if sb.kernel.vfs.nr_fsnotify_marks and not is_sb_used(sb.kernel, sb):
             fsnotify.fsnotify_unmount_inodes(sb)
         sb.kill_sb()
+        user.put_user_ns(sb.kernel, sb.s_user_ns)
+        sb.s_user_ns = None
 
 
 def sget(k: Kernel, s_type: str, magic: int) -> SuperBlock:

@@ -34,6 +34,7 @@ from procession.mm import uaccess
 if TYPE_CHECKING:
     from procession.include.linux.fs import PathRef, SuperBlock
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.nsproxy import UserNamespace
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
 
@@ -187,7 +188,12 @@ class SysfsDirFile(DirFile):
 
 def sysfs_init(k: Kernel) -> None:
     """Register the file system, of which there is one instance."""
-    fs_super.register_filesystem(k, fs_super.FileSystemType("sysfs", _mount))
+    fs_super.register_filesystem(k, fs_super.FileSystemType("sysfs", _mount, _owner, visible=True))
+
+
+def _owner(current: Task) -> UserNamespace | None:
+    assert current.nsproxy is not None
+    return current.nsproxy.net_ns.user_ns
 
 
 def _mount(k: Kernel, current: Task | None, flags: int, dev: str, options: str) -> SuperBlock:

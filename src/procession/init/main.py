@@ -107,6 +107,7 @@ from procession.kernel import (
     sys,
     taskstats,
     user,
+    user_namespace,
     workqueue,
 )
 from procession.lib import string
@@ -255,6 +256,10 @@ def init_task(k: Kernel) -> None:
     # Root with all capabilities; these credentials are static and never freed.
     p.real_cred = p.cred = Cred(k.users.root_user)
     p.cred.usage = 4
+    k.users.init_user_ns.count += 1
+    user_namespace.set_cred_ucounts(k, p.cred)
+    if p.cred.ucounts is not None:
+        p.cred.ucounts.processes = 1
     p.signal = SignalStruct(p, k.wait_queue_head("wait_chldexit.lock"))
     p.signal.rlim = init_rlimits(k)
     # Ours: in 3.2 a signal to group 0 stays queued with the idle task for ever.

@@ -59,6 +59,7 @@ from procession.kernel import (  # noqa: F401 -- importing declares
     posix_timers,
     printk,
     ptrace_request,
+    reboot,
     rseq,
     sched_attr,
     sched_syscalls,

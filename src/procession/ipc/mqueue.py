@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from procession.include.linux.ipc_namespace import IpcNamespace
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.msg import MsgMsg
+    from procession.include.linux.nsproxy import UserNamespace
     from procession.include.linux.pid import Pid
     from procession.include.linux.sched import Task, UserStruct
     from procession.include.linux.types import UserPtr
@@ -350,6 +351,11 @@ def _mqueue_mount(k: Kernel, current: Task | None, flags: int, dev: str, options
     return mnt.mnt_sb
 
 
+def _mqueue_owner(current: Task) -> UserNamespace:
+    assert current.nsproxy is not None
+    return current.nsproxy.ipc_ns.user_ns
+
+
 def mq_init_ns(k: Kernel, ns: IpcNamespace) -> None:
     """Give a new namespace its instance, mounted where no path leads."""
     sb = MqueueSuperBlock(k, "mqueue", fs_super.get_anon_bdev(k), MQUEUE_MAGIC)
@@ -377,7 +383,7 @@ def init_mqueue_fs(k: Kernel) -> None:
     """Register the file system and give the first namespace its instance."""
     slab.kmem_cache_create(k, "mqueue_inode_cache", 960)
     k.mq_lock = SpinLock(k.lock_class("mq_lock"))
-    fs_super.register_filesystem(k, fs_super.FileSystemType("mqueue", _mqueue_mount))
+    fs_super.register_filesystem(k, fs_super.FileSystemType("mqueue", _mqueue_mount, _mqueue_owner))
     mq_init_ns(k, k.init_ipc_ns)
 
 

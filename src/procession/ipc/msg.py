@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from procession.include.linux.ipc import KernIpcPerm
     from procession.include.linux.ipc_namespace import IpcIds, IpcNamespace
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.nsproxy import UserNamespace
     from procession.include.linux.sched import Task
 
 __all__ = (
@@ -363,7 +364,7 @@ def sys_msgctl(current: Task, msqid: Int, cmd: MsgctlCmdArg, buf: MsqidPtr) -> i
     assert isinstance(msq, MsgQueue)
     with msq.lock:
         util.ipcperms(current, ns, msq, S_IRUGO)
-        tbuf = msq.pack() + MSQID_DS.pack(
+        tbuf = msq.pack(current) + MSQID_DS.pack(
             msq.q_stime, msq.q_rtime, msq.q_ctime, msq.q_cbytes, msq.q_qnum, msq.q_qbytes, msq.q_lspid, msq.q_lrpid
         )
     uaccess.copy_to_user(current, buf, tbuf)
@@ -386,7 +387,7 @@ def msgctl_down(current: Task, ns: IpcNamespace, msqid: int, cmd: int, buf: User
             if qbytes > ns.msg_ctlmnb & ULONG_MAX and not capability.capable(current, CAP_SYS_RESOURCE):
                 raise LinuxError(Errno.EPERM, "kernel.msgmnb")
             msq.q_qbytes = qbytes
-            util.ipc_update_perm(msq, ds)
+            util.ipc_update_perm(current, msq, ds)
             msq.q_ctime = time.get_seconds(k)
             # Receivers may no longer be allowed to, senders may have room.
             expunge_all(msq, None)
@@ -397,8 +398,8 @@ def msgctl_down(current: Task, ns: IpcNamespace, msqid: int, cmd: int, buf: User
 # /proc/sysvipc/msg.
 
 
-def sysvipc_msg_proc_show(ns: IpcNamespace) -> str:
-    """Return a line for each queue, below a header."""
+def sysvipc_msg_proc_show(k: Kernel, ns: IpcNamespace, of: UserNamespace) -> str:
+    """Return a line for each queue, below a header, with ids as a user namespace has them."""
     ids = ns.ids[IPC_MSG_IDS]
     out = [
         (
@@ -410,9 +411,10 @@ def sysvipc_msg_proc_show(ns: IpcNamespace) -> str:
         for msq in ids.ipcs:
             if msq is not None:
                 assert isinstance(msq, MsgQueue)
+                uid, gid, cuid, cgid = msq.ids_in(k, of)
                 out.append(
                     f"{msq.key:10d} {msq.id:10d}  {msq.mode:4o}  {msq.q_cbytes:10d} {msq.q_qnum:10d} {msq.q_lspid:5d} "
-                    f"{msq.q_lrpid:5d} {msq.uid:5d} {msq.gid:5d} {msq.cuid:5d} {msq.cgid:5d} {msq.q_stime:10d} "
+                    f"{msq.q_lrpid:5d} {uid:5d} {gid:5d} {cuid:5d} {cgid:5d} {msq.q_stime:10d} "
                     f"{msq.q_rtime:10d} {msq.q_ctime:10d}\n"
                 )
     return "".join(out)

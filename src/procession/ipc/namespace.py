@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 from procession.include.linux.ipc_namespace import IPC_MSG_IDS, IPC_SEM_IDS, IPC_SHM_IDS, IpcNamespace
 from procession.include.linux.sched import CLONE_NEWIPC
+from procession.include.linux.undo import Undo
 from procession.ipc import ipcns_notifier, mqueue, msg, sem, shm, util
-from procession.kernel import user
+from procession.kernel import ucount, user, user_namespace
 from procession.mm import slab
 
 if TYPE_CHECKING:
+    from procession.include.linux.cred import Cred
     from procession.include.linux.ipc import KernIpcPerm
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.nsproxy import UserNamespace
-    from procession.include.linux.sched import Task
 
 __all__ = ("copy_ipcs", "ipc_ns_init", "put_ipc_ns")
 
@@ -39,20 +40,23 @@ def _new_ipc_ns(k: Kernel, user_ns: UserNamespace) -> IpcNamespace:
     return ns
 
 
-def create_ipc_ns(tsk: Task) -> IpcNamespace:
-    """Return a new one, with one reference, that tsk's user namespace owns; nothing is inherited. Raises ENOMEM."""
-    k = tsk.kernel
-    k.caches["ipc_namespace"].alloc()
+def create_ipc_ns(k: Kernel, cred: Cred) -> IpcNamespace:
+    """Return a new one, with one reference, that cred's user namespace owns; raises ENOMEM, ENOSPC."""
+    ucounts = user_namespace.charge_namespace(k, cred, ucount.MAX_IPC_NAMESPACES)
+    with Undo() as undo:
+        undo.push((ucount.dec_ucount, k, ucounts, ucount.MAX_IPC_NAMESPACES))
+        k.caches["ipc_namespace"].alloc()
     k.ipc.nr_ipc_ns += 1
-    ns = _new_ipc_ns(k, tsk.cred.user.user_ns)
+    ns = _new_ipc_ns(k, cred.user_ns)
+    ns.ucounts = ucounts
     mqueue.mq_init_ns(k, ns)
     return ns
 
 
-def copy_ipcs(flags: int, tsk: Task, ns: IpcNamespace) -> IpcNamespace:
-    """Return a reference to ns, or to a new one for tsk if the flags ask for that; raises ENOMEM."""
+def copy_ipcs(k: Kernel, flags: int, cred: Cred, ns: IpcNamespace) -> IpcNamespace:
+    """Return a reference to ns, or to a new one if the flags ask for that; raises ENOMEM, ENOSPC."""
     if flags & CLONE_NEWIPC:
-        return create_ipc_ns(tsk)
+        return create_ipc_ns(k, cred)
     ns.count += 1
     return ns
 
@@ -87,4 +91,5 @@ def free_ipc_ns(k: Kernel, ns: IpcNamespace) -> None:
     del k.ipc.namespaces[ns]
     k.ipc.nr_ipc_ns -= 1
     ipcns_notifier.ipcns_notify(k)
+    ucount.dec_ucount(k, ns.ucounts, ucount.MAX_IPC_NAMESPACES)
     user.put_user_ns(k, ns.user_ns)

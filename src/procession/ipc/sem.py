@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from procession.include.linux.ipc import KernIpcPerm
     from procession.include.linux.ipc_namespace import IpcIds, IpcNamespace
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.nsproxy import UserNamespace
     from procession.include.linux.sched import Task
 
 __all__ = (
@@ -397,7 +398,7 @@ def semctl_nolock(current: Task, ns: IpcNamespace, semid: int, cmd: int, buf: Us
     sma = sem_obtain(ids, semid) if cmd == SEM_STAT else sem_obtain_check(ids, semid)
     with sma.lock:
         util.ipcperms(current, ns, sma, S_IRUGO)
-        tbuf = sma.pack() + SEMID_DS.pack(sma.sem_otime, sma.sem_ctime, sma.sem_nsems)
+        tbuf = sma.pack(current) + SEMID_DS.pack(sma.sem_otime, sma.sem_ctime, sma.sem_nsems)
     uaccess.copy_to_user(current, buf, tbuf)
     return sma.id if cmd == SEM_STAT else 0
 
@@ -485,7 +486,7 @@ def semctl_down(current: Task, ns: IpcNamespace, semid: int, cmd: int, buf: User
             freeary(current.kernel, ns, sma)
         else:
             with sma.lock:
-                util.ipc_update_perm(sma, perm)
+                util.ipc_update_perm(current, sma, perm)
                 sma.sem_ctime = time.get_seconds(current.kernel)
     return 0
 
@@ -493,16 +494,17 @@ def semctl_down(current: Task, ns: IpcNamespace, semid: int, cmd: int, buf: User
 # /proc/sysvipc/sem.
 
 
-def sysvipc_sem_proc_show(ns: IpcNamespace) -> str:
-    """Return a line for each set, below a header."""
+def sysvipc_sem_proc_show(k: Kernel, ns: IpcNamespace, of: UserNamespace) -> str:
+    """Return a line for each set, below a header, with ids as a user namespace has them."""
     ids = ns.ids[IPC_SEM_IDS]
     out = ["       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n"]
     with ids.rw_mutex.read():
         for sma in ids.ipcs:
             if sma is not None:
                 assert isinstance(sma, SemArray)
+                uid, gid, cuid, cgid = sma.ids_in(k, of)
                 out.append(
-                    f"{sma.key:10d} {sma.id:10d}  {sma.mode:4o} {sma.sem_nsems:10d} {sma.uid:5d} {sma.gid:5d} "
-                    f"{sma.cuid:5d} {sma.cgid:5d} {sma.sem_otime:10d} {sma.sem_ctime:10d}\n"
+                    f"{sma.key:10d} {sma.id:10d}  {sma.mode:4o} {sma.sem_nsems:10d} {uid:5d} {gid:5d} "
+                    f"{cuid:5d} {cgid:5d} {sma.sem_otime:10d} {sma.sem_ctime:10d}\n"
                 )
     return "".join(out)

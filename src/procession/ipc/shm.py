@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from procession.include.linux.ipc_namespace import IpcIds, IpcNamespace
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.mm_types import MmStruct, VmArea
+    from procession.include.linux.nsproxy import UserNamespace
     from procession.include.linux.sched import Task, UserStruct
 
 __all__ = (
@@ -436,7 +437,7 @@ def _stat(current: Task, ns: IpcNamespace, shmid: int, cmd: int, buf: UserPtr) -
     assert isinstance(shp, ShmidKernel)
     with shp.lock:
         util.ipcperms(current, ns, shp, S_IRUGO)
-        tbuf = shp.pack() + SHMID_DS.pack(
+        tbuf = shp.pack(current) + SHMID_DS.pack(
             shp.shm_segsz, shp.shm_atim, shp.shm_dtim, shp.shm_ctim, shp.shm_cprid, shp.shm_lprid, shp.shm_nattch
         )
     uaccess.copy_to_user(current, buf, tbuf)
@@ -483,7 +484,7 @@ def shmctl_down(current: Task, ns: IpcNamespace, shmid: int, cmd: int, buf: User
             do_shm_rmid(current.kernel, ns, shp)
         else:
             with shp.lock:
-                util.ipc_update_perm(shp, perm)
+                util.ipc_update_perm(current, shp, perm)
                 shp.shm_ctim = time.get_seconds(current.kernel)
     return 0
 
@@ -491,8 +492,8 @@ def shmctl_down(current: Task, ns: IpcNamespace, shmid: int, cmd: int, buf: User
 # /proc/sysvipc/shm.
 
 
-def sysvipc_shm_proc_show(ns: IpcNamespace) -> str:
-    """Return a line for each segment, below a header."""
+def sysvipc_shm_proc_show(k: Kernel, ns: IpcNamespace, of: UserNamespace) -> str:
+    """Return a line for each segment, below a header, with ids as a user namespace has them."""
     ids = ns.ids[IPC_SHM_IDS]
     out = [
         (
@@ -505,9 +506,10 @@ def sysvipc_shm_proc_show(ns: IpcNamespace) -> str:
             if shp is not None:
                 assert isinstance(shp, ShmidKernel)
                 rss = len(shp.shm_file.inode.mapping) * PAGE_SIZE
+                uid, gid, cuid, cgid = shp.ids_in(k, of)
                 out.append(
                     f"{shp.key:10d} {shp.id:10d}  {shp.mode:4o} {shp.shm_segsz:21d} {shp.shm_cprid:5d} "
-                    f"{shp.shm_lprid:5d}  {shp.shm_nattch:5d} {shp.uid:5d} {shp.gid:5d} {shp.cuid:5d} {shp.cgid:5d} "
+                    f"{shp.shm_lprid:5d}  {shp.shm_nattch:5d} {uid:5d} {gid:5d} {cuid:5d} {cgid:5d} "
                     f"{shp.shm_atim:10d} {shp.shm_dtim:10d} {shp.shm_ctim:10d} {rss:21d} {0:21d}\n"
                 )
     return "".join(out)

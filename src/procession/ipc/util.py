@@ -16,6 +16,7 @@ from procession.include.linux.ipc_namespace import IpcIds
 from procession.include.linux.limits import USHRT_MAX
 from procession.include.linux.rwsem import init_rwsem
 from procession.include.linux.spinlock import SpinLock
+from procession.include.linux.uidgid import INVALID_ID, make_kgid, make_kuid
 from procession.kernel import capability, groups
 
 if TYPE_CHECKING:
@@ -176,7 +177,15 @@ def ipcctl_pre_down(current: Task, ns: IpcNamespace, ids: IpcIds, id: int) -> Ke
     return ipcp
 
 
-def ipc_update_perm(ipcp: KernIpcPerm, perm: bytes) -> None:
-    """Take owner, group and mode from a struct ipc64_perm, at the beginning of what IPC_SET was given."""
-    _, ipcp.uid, ipcp.gid, _, _, mode, _ = IPC64_PERM.unpack_from(perm)
+def ipc_update_perm(current: Task, ipcp: KernIpcPerm, perm: bytes) -> None:
+    """Take owner, group and mode from a struct ipc64_perm, at the beginning of what IPC_SET was given.
+
+    Raises EINVAL if there is no such user or group here.
+    """
+    ns = current.cred.user_ns
+    _, uid, gid, _, _, mode, _ = IPC64_PERM.unpack_from(perm)
+    uid, gid = make_kuid(ns, uid), make_kgid(ns, gid)
+    if INVALID_ID in (uid, gid) and "CLONE_NEWUSER" in current.kernel.later:
+        raise LinuxError(Errno.EINVAL, "no such user or group here")
+    ipcp.uid, ipcp.gid = uid, gid
     ipcp.mode = ipcp.mode & ~S_IRWXUGO | mode & S_IRWXUGO

@@ -11,22 +11,27 @@ from procession.include.linux.resource import RLIMIT_NICE
 from procession.include.linux.sched import PF_SUPERPRIV
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import UserPtr
+from procession.include.linux.uidgid import kgid_has_mapping, kuid_has_mapping
 from procession.kernel import cred, pid
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
     from procession.include.linux.cred import Cred
+    from procession.include.linux.fs import Inode
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.nsproxy import UserNamespace
     from procession.include.linux.sched import Task
 
 __all__ = (
     "can_nice",
+    "cap_capable",
     "capable",
+    "capable_wrt_inode_uidgid",
     "has_capability",
     "ns_capable",
     "nsown_capable",
     "own_capability",
+    "privileged_wrt_inode_uidgid",
     "sys_capget",
     "sys_capset",
 )
@@ -38,8 +43,26 @@ _WORDS: Final = {_VERSION_1: 1, _VERSION_2: 2, _VERSION_3: 2}
 _DATA: Final = struct.Struct("<III")  # effective, permitted, inheritable: 32 capabilities
 
 
-def _cap_capable(k: Kernel, cred: Cred, targ_ns: UserNamespace, cap: int) -> bool:
-    """Whether these credentials have cap in a user namespace: their own, or one that their user made."""
+def cap_capable(k: Kernel, cred: Cred, targ_ns: UserNamespace | None, cap: int) -> bool:
+    """Whether these credentials have cap in a user namespace: their own, one below, or one that their user made.
+
+    targ_ns: None for the first.
+    """
+    ns = targ_ns or k.users.init_user_ns
+    if ns.creator is not None or cred.user_ns.creator is not None:
+        return _cap_capable_32(k, cred, ns, cap)
+    while ns is not cred.user_ns:
+        if ns.parent is None:
+            return False
+        # Whoever made a namespace has all capabilities in it.
+        if ns.parent is cred.user_ns and ns.owner == cred.euid:
+            return True
+        ns = ns.parent
+    return bool(cred.cap_effective >> cap & 1)
+
+
+def _cap_capable_32(k: Kernel, cred: Cred, targ_ns: UserNamespace, cap: int) -> bool:
+    """The same by what 3.2 knows of namespaces."""
     while True:
         if targ_ns is not k.users.init_user_ns and targ_ns.creator is cred.user:
             return True
@@ -56,22 +79,35 @@ def capable(current: Task, cap: int) -> bool:
     return ns_capable(current, current.kernel.users.init_user_ns, cap)
 
 
-def ns_capable(current: Task, ns: UserNamespace, cap: int) -> bool:
-    """As capable, towards what belongs to a user namespace."""
-    if _cap_capable(current.kernel, current.cred, ns, cap):
+def ns_capable(current: Task, ns: UserNamespace | None, cap: int) -> bool:
+    """As capable, towards what belongs to a user namespace; None for the first."""
+    if cap_capable(current.kernel, current.cred, ns, cap):
         current.flags |= PF_SUPERPRIV
         return True
     return False
 
 
+def privileged_wrt_inode_uidgid(ns: UserNamespace, inode: Inode) -> bool:
+    """Whether a namespace has names for an inode's owner and group; a file of 3.2 belongs to the first one."""
+    if ns.uid_map is None:
+        return ns.creator is None
+    return kuid_has_mapping(ns, inode.i_uid) and kgid_has_mapping(ns, inode.i_gid)
+
+
+def capable_wrt_inode_uidgid(current: Task, inode: Inode, cap: int) -> bool:
+    """As capable, towards an inode, in current's own namespace, if the inode has to do with that."""
+    ns = current.cred.user_ns
+    return privileged_wrt_inode_uidgid(ns, inode) and ns_capable(current, ns, cap)
+
+
 def nsown_capable(current: Task, cap: int) -> bool:
     """As capable, in current's own user namespace."""
-    return ns_capable(current, current.cred.user.user_ns, cap)
+    return ns_capable(current, current.cred.user_ns, cap)
 
 
 def own_capability(current: Task, cap: int) -> bool:
     """As nsown_capable, but leaves no mark: the security module asks its own question (cap_capable)."""
-    return _cap_capable(current.kernel, current.cred, current.cred.user.user_ns, cap)
+    return cap_capable(current.kernel, current.cred, current.cred.user_ns, cap)
 
 
 def has_capability(t: Task, cap: int) -> bool:
@@ -81,7 +117,7 @@ def has_capability(t: Task, cap: int) -> bool:
 
 def has_ns_capability(t: Task, ns: UserNamespace, cap: int) -> bool:
     """As has_capability, towards what belongs to a user namespace."""
-    return _cap_capable(t.kernel, t.real_cred, ns, cap)
+    return cap_capable(t.kernel, t.real_cred, ns, cap)
 
 
 def _validate_magic(current: Task, header: UserPtr) -> int:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procession.include.linux.bug import bug, bug_on
-from procession.include.linux.cred import CAP_FULL_SET, Cred
+from procession.include.linux.cred import Cred
 from procession.include.linux.key import ThreadGroupCred, key_get, key_put, tgcred_put
 from procession.include.linux.nsproxy import UserNamespace
 from procession.include.linux.sched import CLONE_NEWUSER, CLONE_THREAD
 from procession.include.linux.undo import Undo
-from procession.kernel import rcupdate, user
+from procession.kernel import rcupdate, ucount, user, user_namespace
 from procession.mm import slab
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def put_cred_rcu(arg: tuple[Kernel, Cred]) -> None:
     key_put(k, cred.request_key_auth)
     tgcred_put(k, cred.tgcred)
     user.free_uid(k, cred.user)
+    ucount.put_ucounts(k, cred.ucounts)
+    user.put_user_ns(k, cred.user_ns)
     k.caches["cred_jar"].free()
 
 
@@ -58,6 +60,10 @@ def prepare_creds(current: Task) -> Cred:
     old = current.cred
     current.kernel.caches["cred_jar"].alloc()
     new = Cred(user.get_uid(old.user))
+    new.user_ns = user.get_user_ns(old.user_ns)
+    if old.ucounts is not None:
+        old.ucounts.count += 1
+        new.ucounts = old.ucounts
     new.uid, new.gid, new.suid, new.sgid = old.uid, old.gid, old.suid, old.sgid
     new.euid, new.egid, new.fsuid, new.fsgid = old.euid, old.egid, old.fsuid, old.fsgid
     new.securebits = old.securebits
@@ -123,7 +129,7 @@ def commit_creds(current: Task, new: Cred) -> None:
     bug_on(current.cred is not old, "committing over overridden credentials", current)
     new.usage += 1  # one for cred, one for real_cred
 
-    gained = new.cap_permitted & ~old.cap_permitted
+    gained = not _cred_cap_issubset(old, new)
     if (old.euid, old.egid, old.fsuid, old.fsgid) != (new.euid, new.egid, new.fsuid, new.fsgid) or gained:
         if current.mm is not None:
             current.mm.dumpable = k.vfs.suid_dumpable
@@ -131,13 +137,26 @@ def commit_creds(current: Task, new: Cred) -> None:
 
     if old.thread_keyring is not None:
         _key_fsid_changed(old, new)
-    if new.user is not old.user:
-        new.user.processes += 1
+    moved = new.user is not old.user or new.ucounts is not old.ucounts
+    if moved:
+        ucount.inc_rlimit_nproc(new)
     current.real_cred = current.cred = new
-    if new.user is not old.user:
-        old.user.processes -= 1
+    if moved:
+        ucount.dec_rlimit_nproc(old)
     put_cred(k, old)
     put_cred(k, old)
+
+
+def _cred_cap_issubset(old: Cred, new: Cred) -> bool:
+    """Whether new can do no more than old: who goes into a namespace that he owns gains nothing by it (since 3.9)."""
+    if old.user_ns is new.user_ns or new.user_ns.creator is not None:
+        return not new.cap_permitted & ~old.cap_permitted
+    ns = new.user_ns
+    while ns.parent is not None:
+        if ns.parent is old.user_ns and ns.owner == old.euid:
+            return True
+        ns = ns.parent
+    return False
 
 
 def _key_fsid_changed(old: Cred, new: Cred) -> None:
@@ -156,19 +175,22 @@ def copy_creds(current: Task, p: Task, clone_flags: int) -> None:
     if clone_flags & CLONE_THREAD and old.thread_keyring is None:
         old.usage += 2
         p.cred = p.real_cred = old
-        old.user.processes += 1
+        ucount.inc_rlimit_nproc(old)
         return
 
     new = prepare_creds(current)
     if clone_flags & CLONE_NEWUSER:
         with Undo() as undo:
             undo.push((put_cred, current.kernel, new))
-            create_user_ns(current, new)
+            if user_namespace.are_later(current.kernel):
+                user_namespace.create_user_ns(current, new)
+            else:
+                create_user_ns(current, new)
     if new.tgcred is not None:
         _copy_keys(current.kernel, new, clone_flags)
     new.usage = 2
     p.cred = p.real_cred = new
-    new.user.processes += 1
+    ucount.inc_rlimit_nproc(new)
 
 
 def _copy_keys(k: Kernel, new: Cred, clone_flags: int) -> None:
@@ -184,7 +206,7 @@ def _copy_keys(k: Kernel, new: Cred, clone_flags: int) -> None:
 
 
 def create_user_ns(current: Task, new: Cred) -> None:
-    """Enter a fresh user namespace as its root, without any group; raises ENOMEM."""
+    """Enter a fresh user namespace as its root, without any group, as 3.2 makes them; raises ENOMEM."""
     k = current.kernel
     k.caches["user_namespace"].alloc()
     k.users.user_ns_serial += 1
@@ -194,6 +216,8 @@ def create_user_ns(current: Task, new: Cred) -> None:
         root = user.alloc_uid(k, ns, 0)
     # new's reference to its user is the namespace's now: whoever made it is its owner as long as it is there.
     new.user = root
+    user.put_user_ns(k, new.user_ns)
+    new.user_ns = user.get_user_ns(ns)
     new.uid = new.euid = new.suid = new.fsuid = 0
     new.gid = new.egid = new.sgid = new.fsgid = 0
     new.group_info = ()
@@ -204,19 +228,17 @@ def create_user_ns(current: Task, new: Cred) -> None:
 def enter_user_ns(current: Task, ns: UserNamespace) -> None:
     """Go into a user namespace that is there, with the same ids and all capabilities; raises ENOMEM.
 
-    Differs: ids are not mapped, so that they are the same numbers in each.
+    Differs: without "CLONE_NEWUSER" ids are not mapped, so that they are the same numbers in each.
     """
     k = current.kernel
     new = prepare_creds(current)
-    with Undo() as undo:
-        undo.push((put_cred, k, new))
-        owner = user.alloc_uid(k, ns, new.uid)
-    user.free_uid(k, new.user)
-    new.user = owner
-    new.securebits = new.cap_inheritable = new.cap_ambient = 0
-    new.cap_permitted = new.cap_effective = new.cap_bset = CAP_FULL_SET
-    key_put(k, new.request_key_auth)
-    new.request_key_auth = None
+    if not user_namespace.are_later(k):
+        with Undo() as undo:
+            undo.push((put_cred, k, new))
+            owner = user.alloc_uid(k, ns, new.uid)
+        user.free_uid(k, new.user)
+        new.user = owner
+    user_namespace.set_cred_user_ns(k, new, user.get_user_ns(ns))
     commit_creds(current, new)
 
 

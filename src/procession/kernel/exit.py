@@ -61,6 +61,7 @@ from procession.kernel import (
     signal_notify,
     signal_queue,
     signal_send,
+    ucount,
 )
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def release_task(p: Task) -> None:
     """
     k = p.kernel
     while True:
-        p.real_cred.user.processes -= 1
+        ucount.dec_rlimit_nproc(p.real_cred)
         proc_flush_task(p)
         trace = k.trace
         if trace.sched_process_free:

@@ -42,6 +42,7 @@ from procession.include.linux.signal import (
 )
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import PidNr, UserPtr
+from procession.include.linux.uidgid import uid_here
 from procession.include.linux.wait import (
     P_ALL,
     P_PGID,
@@ -143,7 +144,7 @@ def _record(current: Task, wo: WaitOpts, p: Task, cause: int, si_status: int, st
     wo.child = p
     wo.cause, wo.si_status, wo.status = cause, si_status, status
     wo.nr = pid.task_pid_vnr(current, p)
-    wo.uid = p.cred.uid
+    wo.uid = uid_here(current, p.cred.uid)
     if wo.wo_rusage:
         wo.rusage = sys.k_getrusage(p, RUSAGE_BOTH)
     return FOUND

@@ -77,6 +77,8 @@ from procession.kernel import (
     sched,
     sched_autogroup,
     signal_queue,
+    ucount,
+    user_namespace,
 )
 from procession.mm import slab, uaccess
 
@@ -131,7 +133,7 @@ async def do_fork(
 
     Raises every errno of spec 2.2, and ERESTARTNOINTR if a signal arrives first.
     """
-    if clone_flags & CLONE_NEWUSER:
+    if clone_flags & CLONE_NEWUSER and not user_namespace.are_later(current.kernel):
         if clone_flags & CLONE_THREAD:
             raise LinuxError(Errno.EINVAL, "CLONE_NEWUSER with CLONE_THREAD")
         if not all(capability.capable(current, cap) for cap in (CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID)):
@@ -242,6 +244,9 @@ def check_clone_flags(current: Task, clone_flags: int) -> None:
     """Refuse what cannot be shared or separated; raises EINVAL (spec 2.2, rows 3 to 6)."""
     if clone_flags & (CLONE_NEWNS | CLONE_FS) == CLONE_NEWNS | CLONE_FS:
         raise LinuxError(Errno.EINVAL, "CLONE_NEWNS with CLONE_FS")
+    new_user = clone_flags & CLONE_NEWUSER and user_namespace.are_later(current.kernel)
+    if new_user and clone_flags & CLONE_FS:
+        raise LinuxError(Errno.EINVAL, "CLONE_NEWUSER with CLONE_FS")
     if clone_flags & CLONE_THREAD and not clone_flags & CLONE_SIGHAND:
         raise LinuxError(Errno.EINVAL, "CLONE_THREAD without CLONE_SIGHAND")
     if clone_flags & CLONE_SIGHAND and not clone_flags & CLONE_VM:
@@ -249,6 +254,8 @@ def check_clone_flags(current: Task, clone_flags: int) -> None:
     # A sibling of init would be reaped by nobody.
     if clone_flags & CLONE_PARENT and current.signal.flags & SIGNAL_UNKILLABLE:
         raise LinuxError(Errno.EINVAL, "CLONE_PARENT by init")
+    if new_user and clone_flags & CLONE_THREAD:
+        raise LinuxError(Errno.EINVAL, "CLONE_NEWUSER with CLONE_THREAD")
 
 
 def check_set_tid(current: Task, ns: PidNamespace, set_tid: tuple[int, ...]) -> None:
@@ -260,7 +267,7 @@ def check_set_tid(current: Task, ns: PidNamespace, set_tid: tuple[int, ...]) -> 
         assert level_ns is not None
         if not 1 <= nr < current.kernel.pid_max or (nr != 1 and level_ns.child_reaper is None):
             raise LinuxError(Errno.EINVAL, f"number {nr}")
-        if not capability.capable(current, CAP_SYS_ADMIN):
+        if not capability.ns_capable(current, level_ns.user_ns, CAP_SYS_ADMIN):
             raise LinuxError(Errno.EPERM, "CAP_SYS_ADMIN")
         level_ns = level_ns.parent
 
@@ -279,7 +286,7 @@ def check_nproc(current: Task) -> None:
     k = current.kernel
     owner = current.real_cred.user
     if (
-        owner.processes >= current.signal.rlim[RLIMIT_NPROC][0]
+        ucount.is_nproc_overlimit(current.real_cred, current.signal.rlim[RLIMIT_NPROC][0], 1)
         and owner is not k.users.root_user
         and not capability.capable(current, CAP_SYS_ADMIN)
         and not capability.capable(current, CAP_SYS_RESOURCE)
@@ -295,7 +302,7 @@ def dup_task_struct(orig: Task) -> Task:
 
 
 def _bad_fork_cleanup_count(p: Task) -> None:
-    p.real_cred.user.processes -= 1
+    ucount.dec_rlimit_nproc(p.real_cred)
     cred.exit_creds(p)
 
 

@@ -25,6 +25,7 @@ from procession.include.linux.sched import (
     CLONE_NEWNET,
     CLONE_NEWNS,
     CLONE_NEWPID,
+    CLONE_NEWUSER,
     CLONE_NEWUTS,
     CLONE_SIGHAND,
     CLONE_SYSVSEM,
@@ -34,15 +35,28 @@ from procession.include.linux.sched import (
     PF_SIGNALED,
     Task,
     UnshareArg,
+    thread_group_empty,
 )
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.undo import Undo
 from procession.ipc import sem_undo
-from procession.kernel import completion, futex, futex_pi, futex_robust, nsproxy, pid_namespace, sched, sched_account
+from procession.kernel import (
+    completion,
+    cred,
+    futex,
+    futex_pi,
+    futex_robust,
+    nsproxy,
+    pid_namespace,
+    sched,
+    sched_account,
+    user_namespace,
+)
 from procession.mm import memory, mmap, page_alloc, tlb, uaccess, util
 
 if TYPE_CHECKING:
+    from procession.include.linux.cred import Cred
     from procession.include.linux.fdtable import FilesStruct
     from procession.include.linux.fs_struct import FsStruct
     from procession.include.linux.kernel import Kernel
@@ -68,6 +82,7 @@ def mm_alloc(k: Kernel) -> MmStruct:
     """Return an empty address space with one user; raises ENOMEM. What a core has in it goes on as current has it."""
     k.caches["mm_struct"].alloc()
     mm = MmStruct(init_rwsem(k.lock_class("mmap_sem")), SpinLock(k.lock_class("page_table_lock")))
+    mm.user_ns = k.current.cred.user_ns
     oldmm = k.current.mm
     if oldmm is not None:
         mm.dump_filter = oldmm.dump_filter
@@ -144,7 +159,7 @@ def dup_mm(current: Task, oldmm: MmStruct) -> MmStruct:
     mm = mm_alloc(k)
     with Undo() as undo:
         undo.push((mmput, k, mm))
-        mm.dumpable = oldmm.dumpable
+        mm.dumpable, mm.user_ns = oldmm.dumpable, oldmm.user_ns
         mm.binfmt = oldmm.binfmt
         mm.ldt, mm.vdso = oldmm.ldt, oldmm.vdso
         mm.task_size, mm.mmap_base = oldmm.task_size, oldmm.mmap_base
@@ -248,18 +263,23 @@ async def sys_unshare(current: Task, unshare_flags: UnshareArg) -> int:
     flags = unshare_flags
     new_pid = flags & CLONE_NEWPID and "CLONE_NEWPID" in current.kernel.later
     if new_pid:
-        flags = flags & ~CLONE_NEWPID | CLONE_THREAD
+        flags &= ~CLONE_NEWPID
+    new_user = flags & CLONE_NEWUSER and user_namespace.are_later(current.kernel)
+    if new_user:
+        flags = flags & ~CLONE_NEWUSER | CLONE_FS
     if flags & ~_UNSHARE_KNOWN:
         raise LinuxError(Errno.EINVAL, "cannot be unshared")
     assert current.mm is not None
     if flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM) and current.mm.mm_users > 1:
         raise LinuxError(Errno.EINVAL, "memory is shared")
+    if (new_pid or new_user) and not thread_group_empty(current):
+        raise LinuxError(Errno.EINVAL, "threads have their namespaces in common")
     if flags & CLONE_NEWNS:
         flags |= CLONE_FS
 
-    new_fs, new_files, new_ns = _unshare_copies(current, flags)
-    if new_pid:
-        pid_namespace.unshare_pid_ns(current)
+    new_fs, new_files, new_cred, new_ns = _unshare_copies(
+        current, flags, new_user=bool(new_user), new_pid=bool(new_pid)
+    )
     if flags & (CLONE_SYSVSEM | CLONE_NEWIPC):
         sem_undo.exit_sem(current)  # what is to be taken back is in the namespace that is left
     if new_ns is not None:
@@ -271,6 +291,8 @@ async def sys_unshare(current: Task, unshare_flags: UnshareArg) -> int:
         old_fs, old_files = current.fs, current.files
         current.fs = new_fs or old_fs
         current.files = new_files or old_files
+    if new_cred is not None:
+        cred.commit_creds(current, new_cred)
     if new_fs is not None and old_fs is not None:
         fs_struct.put_fs_struct(k, old_fs)
     if new_files is not None and old_files is not None:
@@ -278,10 +300,12 @@ async def sys_unshare(current: Task, unshare_flags: UnshareArg) -> int:
     return 0
 
 
-def _unshare_copies(current: Task, flags: int) -> tuple[FsStruct | None, FilesStruct | None, Nsproxy | None]:
+def _unshare_copies(
+    current: Task, flags: int, *, new_user: bool, new_pid: bool
+) -> tuple[FsStruct | None, FilesStruct | None, Cred | None, Nsproxy | None]:
     """Make every copy before anything changes, so that a failure leaves the task as it was."""
     k = current.kernel
-    new_fs = new_files = None
+    new_fs = new_files = new_cred = new_ns = None
     assert current.fs is not None
     assert current.files is not None
     with Undo() as undo:
@@ -291,5 +315,13 @@ def _unshare_copies(current: Task, flags: int) -> tuple[FsStruct | None, FilesSt
         if flags & CLONE_FILES and current.files.count > 1:
             new_files = file.dup_fd(current, current.files)
             undo.push((file.put_files_struct, current, new_files))
-        new_ns = nsproxy.unshare_nsproxy_namespaces(current, flags, new_fs)
-    return new_fs, new_files, new_ns
+        if new_user:
+            new_cred = cred.prepare_creds(current)
+            undo.push((cred.abort_creds, k, new_cred))
+            user_namespace.create_user_ns(current, new_cred)
+        new_ns = nsproxy.unshare_nsproxy_namespaces(current, flags, new_cred, new_fs)
+        if new_ns is not None:
+            undo.push((nsproxy.put_nsproxy, k, new_ns))
+        if new_pid:
+            pid_namespace.unshare_pid_ns(current, new_cred)
+    return new_fs, new_files, new_cred, new_ns

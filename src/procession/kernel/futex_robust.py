@@ -95,8 +95,8 @@ def _whose(current: Task, nr: int) -> Task:
     if p is None:
         raise LinuxError(Errno.ESRCH, f"no thread {nr}")
     cred, pcred = current.cred, p.real_cred
-    ns = pcred.user.user_ns
-    own = cred.user.user_ns is ns and cred.euid in (pcred.euid, pcred.uid)
+    ns = pcred.user_ns
+    own = cred.user.user_ns is pcred.user.user_ns and cred.euid in (pcred.euid, pcred.uid)
     if not own and not capability.ns_capable(current, ns, CAP_SYS_PTRACE):
         raise LinuxError(Errno.EPERM, "another user's thread")
     return p

@@ -23,11 +23,10 @@ from procession.include.linux.pid import (
     PidNamespace,
     PidType,
     Upid,
-    put_pid_ns,
 )
 from procession.include.linux.printk import KERN_INFO
 from procession.include.linux.spinlock import SpinLock
-from procession.kernel import choose_fault, rcupdate, sched_account
+from procession.kernel import choose_fault, rcupdate, sched_account, ucount, user
 from procession.mm import slab
 
 if TYPE_CHECKING:
@@ -52,6 +51,7 @@ __all__ = (
     "pid_vnr",
     "pidmap_init",
     "put_pid",
+    "put_pid_ns",
     "task_active_pid_ns",
     "task_pgrp",
     "task_pgrp_nr_ns",
@@ -450,3 +450,18 @@ def task_active_pid_ns(p: Task) -> PidNamespace:
     pid = p.pids[PIDTYPE_PID]
     assert pid is not None
     return pid.numbers[pid.level].ns
+
+
+def put_pid_ns(k: Kernel, ns: PidNamespace) -> None:
+    """Drop a reference; the last one frees the namespace and drops its parent's."""
+    gone: PidNamespace | None = ns
+    while gone is not None and gone is not k.init_pid_ns:
+        gone.count -= 1
+        if gone.count > 0:
+            return
+        k.caches["pid_namespace"].free()
+        ucount.dec_ucount(k, gone.ucounts, ucount.MAX_PID_NAMESPACES)
+        user.put_user_ns(k, gone.user_ns)
+        gone = gone.parent
+    if gone is k.init_pid_ns:
+        gone.count -= 1

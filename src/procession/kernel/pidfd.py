@@ -23,6 +23,7 @@ from procession.include.linux.sched import Task, thread_group_empty, thread_grou
 from procession.include.linux.signal import SI_TKILL, SI_USER, InfoIn, Siginfo
 from procession.include.linux.syscalls import later_syscall
 from procession.include.linux.types import Fd, Int, PidNr, SigNr, UInt
+from procession.include.linux.uidgid import uid_here
 from procession.kernel import pid as kernel_pid
 from procession.kernel import ptrace_access, rcupdate, siginfo, signal_send
 from procession.mm import uaccess
@@ -154,7 +155,7 @@ def sys_pidfd_send_signal(current: Task, pidfd: Int, sig: SigNr, info: InfoIn, f
     else:
         code = SI_TKILL if flags == PIDFD_SIGNAL_THREAD else SI_USER
         me = kernel_pid.task_tgid_vnr(current, current)
-        told = Siginfo(signo=sig, code=code, pid=me, uid=current.cred.uid)
+        told = Siginfo(signo=sig, code=code, pid=me, uid=uid_here(current, current.cred.uid))
     _send(current, pid, sig, told, flags)
     return 0
 

@@ -209,7 +209,7 @@ def _attach(current: Task, task: Task, seize: bool) -> None:
         if task.ptrace:
             raise LinuxError(Errno.EPERM, "traced already")
         task.ptrace = PT_PTRACED | (PT_SEIZED if seize else 0)
-        if capability.ns_capable(current, task.real_cred.user.user_ns, CAP_SYS_PTRACE):
+        if capability.ns_capable(current, task.real_cred.user_ns, CAP_SYS_PTRACE):
             task.ptrace |= PT_PTRACE_CAP
         ptrace_link_locked(task, current)
         if not seize:

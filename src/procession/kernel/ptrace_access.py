@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.cred import CAP_SYS_PTRACE
-from procession.kernel import capability, mutex
+from procession.kernel import capability, mutex, user_namespace
 
 if TYPE_CHECKING:
     from procession.include.linux.nsproxy import UserNamespace
@@ -18,7 +18,7 @@ PTRACE_MODE_READ: Final = 1
 PTRACE_MODE_ATTACH: Final = 2
 
 
-def ptrace_has_cap(current: Task, ns: UserNamespace) -> bool:
+def ptrace_has_cap(current: Task, ns: UserNamespace | None) -> bool:
     """Whether current may trace anybody in a user namespace."""
     return capability.ns_capable(current, ns, CAP_SYS_PTRACE)
 
@@ -33,9 +33,9 @@ def ptrace_may_access(current: Task, task: Task, mode: int) -> bool:
     if task is current:
         return True
     cred, tcred = current.cred, task.real_cred
-    ns = tcred.user.user_ns
+    ns = tcred.user_ns
     same_user = (
-        cred.user.user_ns is ns
+        cred.user.user_ns is tcred.user.user_ns
         and cred.uid == tcred.euid
         and cred.uid == tcred.suid
         and cred.uid == tcred.uid
@@ -45,11 +45,13 @@ def ptrace_may_access(current: Task, task: Task, mode: int) -> bool:
     )
     if not same_user and not ptrace_has_cap(current, ns):
         return False
-    dumpable = task.mm.dumpable if task.mm is not None else 0
-    if not dumpable and not ptrace_has_cap(current, ns):
+    mm = task.mm
+    # Whoever has executed it may know what it has in memory, whatever namespace it has entered since (4.10).
+    reader = mm.user_ns if mm is not None and user_namespace.are_later(current.kernel) else ns
+    if not (mm is not None and mm.dumpable) and not ptrace_has_cap(current, reader):
         return False
     # security_ptrace_access_check: the capability module's rule.
-    if cred.user.user_ns is ns and not tcred.cap_permitted & ~cred.cap_permitted:
+    if cred.user_ns is ns and not tcred.cap_permitted & ~cred.cap_permitted:
         return True
     return ptrace_has_cap(current, ns)
 
@@ -58,8 +60,8 @@ def ptrace_traceme_allowed(current: Task) -> bool:
     """Whether current may make its parent its tracer (security_ptrace_traceme): ids do not matter, capabilities do."""
     parent = current.parent
     cred, child_cred = parent.real_cred, current.real_cred
-    ns = child_cred.user.user_ns
-    if cred.user.user_ns is ns and not child_cred.cap_permitted & ~cred.cap_permitted:
+    ns = child_cred.user_ns
+    if cred.user_ns is ns and not child_cred.cap_permitted & ~cred.cap_permitted:
         return True
     return capability.has_ns_capability(parent, ns, CAP_SYS_PTRACE)
 

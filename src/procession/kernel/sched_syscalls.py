@@ -262,7 +262,7 @@ async def sched_setaffinity(current: Task, p: Task, mask: int) -> None:
 
     A thread that runs or waits for a CPU has moved by the time this returns; a sleeper moves when it wakes.
     """
-    ns = p.real_cred.user.user_ns
+    ns = p.real_cred.user_ns
     if not check_same_owner(current, p) and not capability.ns_capable(current, ns, CAP_SYS_NICE):
         raise LinuxError(Errno.EPERM, "another user's thread")
     mask &= p.cgroups.subsys[CPUSET_SUBSYS_ID].cpus((1 << p.kernel.nr_cpus) - 1)

@@ -221,7 +221,7 @@ def _prepare_filter(current: Task, ptr: UserPtr) -> SeccompFilter:
     length, where = SOCK_FPROG.unpack(uaccess.copy_from_user(current, ptr, SOCK_FPROG.size))
     if not 1 <= length <= BPF_MAXINSNS:
         raise LinuxError(Errno.EINVAL, f"a filter of {length} instructions")
-    if not current.no_new_privs and not capability.capable(current, CAP_SYS_ADMIN):
+    if not current.no_new_privs and not capability.nsown_capable(current, CAP_SYS_ADMIN):
         raise LinuxError(Errno.EACCES, "a filter without no_new_privs")
     prog = list(SOCK_FILTER.iter_unpack(uaccess.copy_from_user(current, where, length * SOCK_FILTER.size)))
     sk_chk_filter(prog, _KNOWN)

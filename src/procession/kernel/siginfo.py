@@ -31,6 +31,7 @@ from procession.include.linux.signal import (
     SIGTRAP,
     Siginfo,
 )
+from procession.include.linux.uidgid import from_kuid_munged, make_kuid
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ __all__ = (
     "copy_siginfo_to_user32",
     "hide_sender",
     "native_siginfo",
+    "rename_sender",
     "siginfo_from_user",
     "trace_fields",
 )
@@ -83,6 +85,7 @@ _SYS: Final = struct.Struct("<iii4xQQ96x")  # address; number and architecture i
 
 _QUEUED32: Final = struct.Struct("<iiiiII")  # the beginning of _RT in i386's siginfo_t
 _SI_ERRNO_CODE: Final = 12  # where the first three numbers, which all have, end
+_SI_UID: Final = 20
 _SI_PID: Final = 16  # where _KILL, _RT and _CHLD have the sender's number
 # Which bytes copy_siginfo_to_user() writes of them: no padding.
 _MEMBERS: Final[dict[struct.Struct, tuple[tuple[int, int], ...]]] = {
@@ -220,6 +223,16 @@ def hide_sender(info: Siginfo) -> Siginfo:
     raw = info.raw
     info = info.copy()
     info.pid, info.raw = 0, raw and raw[:_SI_PID] + bytes(4) + raw[_SI_PID + 4 :]
+    return info
+
+
+def rename_sender(info: Siginfo, t: Task) -> Siginfo:
+    """Return info for a receiver in another user namespace: the sender has named a user as it calls him itself."""
+    k = t.kernel
+    uid = from_kuid_munged(k, t.cred.user_ns, make_kuid(k.current.cred.user_ns, info.uid & UINT_MAX))
+    raw = info.raw
+    info = info.copy()
+    info.uid, info.raw = uid, raw and raw[:_SI_UID] + uid.to_bytes(4, "little") + raw[_SI_UID + 4 :]
     return info
 
 

@@ -27,6 +27,7 @@ from procession.include.linux.signal import (
     KSigaction,
     Siginfo,
 )
+from procession.include.linux.uidgid import from_kuid_munged
 from procession.include.linux.wait import WCOREFLAG, WTERMSIG_MASK
 from procession.kernel import pid, signal_queue, signal_send, wait
 
@@ -83,7 +84,7 @@ def do_notify_parent(tsk: Task, sig: int) -> bool:
         if 0 < sig <= NSIG and (
             sig != SIGCHLD or tsk.kernel.trace.signal_generate or not signal_queue.sig_ignored(parent, sig, False)
         ):
-            signal_send.send_signal(sig, _death_info(tsk, parent, sig), parent, group=True)
+            signal_send.do_send_signal(sig, _death_info(tsk, parent, sig), parent, group=True, from_ancestor_ns=False)
         wake_up_parent(tsk, parent)
     return autoreap
 
@@ -106,7 +107,7 @@ def _death_info(tsk: Task, parent: Task, sig: int) -> Siginfo:
         signo=sig,
         code=cause,
         pid=pid.task_pid_vnr(parent, tsk),
-        uid=tsk.real_cred.uid,
+        uid=from_kuid_munged(tsk.kernel, parent.real_cred.user_ns, tsk.real_cred.uid),
         status=status,
         utime=jiffies_to_clock_t(nsecs_to_jiffies(tsk.utime + signal.utime)),
         stime=jiffies_to_clock_t(nsecs_to_jiffies(tsk.stime + signal.stime)),
@@ -137,7 +138,7 @@ def do_notify_parent_cldstop(tsk: Task, for_ptracer: bool, why: int) -> None:
         signo=SIGCHLD,
         code=why,
         pid=pid.task_pid_vnr(parent, tsk),
-        uid=tsk.real_cred.uid,
+        uid=from_kuid_munged(tsk.kernel, parent.real_cred.user_ns, tsk.real_cred.uid),
         status=status,
         utime=jiffies_to_clock_t(nsecs_to_jiffies(tsk.utime)),
         stime=jiffies_to_clock_t(nsecs_to_jiffies(tsk.stime)),

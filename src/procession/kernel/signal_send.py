@@ -44,6 +44,7 @@ from procession.include.linux.signal import (
     Siginfo,
     Sigqueue,
 )
+from procession.include.linux.uidgid import from_kuid_munged
 from procession.kernel import capability, pid, rcupdate, sched, sched_account, signal_jobctl, signal_queue, wait
 from procession.kernel.siginfo import (
     SEND_SIG_FORCED,
@@ -51,6 +52,7 @@ from procession.kernel.siginfo import (
     SEND_SIG_PRIV,
     AnyInfo,
     hide_sender,
+    rename_sender,
     trace_fields,
 )
 
@@ -99,7 +101,7 @@ def kill_ok_by_cred(current: Task, t: Task) -> bool:
         cred.euid in (tcred.suid, tcred.uid) or cred.uid in (tcred.suid, tcred.uid)
     ):
         return True
-    return capability.ns_capable(current, tcred.user.user_ns, CAP_KILL)
+    return capability.ns_capable(current, tcred.user_ns, CAP_KILL)
 
 
 def check_kill_permission(current: Task, sig: int, info: AnyInfo, t: Task) -> None:
@@ -253,10 +255,12 @@ def send_signal(sig: int, info: AnyInfo, t: Task, group: bool) -> None:
     from_ancestor_ns = False
     if si_fromuser(info):
         from_ancestor_ns = not pid.task_pid_nr_ns(t.kernel.current, pid.task_active_pid_ns(t))
-    _send_signal(sig, info, t, group, from_ancestor_ns)
+    if isinstance(info, Siginfo) and t.cred.user_ns is not t.kernel.current.cred.user_ns:
+        info = rename_sender(info, t)
+    do_send_signal(sig, info, t, group, from_ancestor_ns)
 
 
-def _send_signal(sig: int, info: AnyInfo, t: Task, group: bool, from_ancestor_ns: bool) -> None:
+def do_send_signal(sig: int, info: AnyInfo, t: Task, group: bool, from_ancestor_ns: bool) -> None:
     """As send_signal, for a sender that t's namespace has a number for, or has not (__send_signal)."""
     trace = t.kernel.trace
     if trace.signal_generate:
@@ -297,7 +301,8 @@ def _sigqueue_for(sig: int, info: AnyInfo, t: Task, from_ancestor_ns: bool) -> S
         return signal_queue.sigqueue_charge(t, Siginfo(signo=sig, code=info.code), sig < SIGRTMIN)
     current = t.kernel.current
     sender = pid.task_tgid_nr_ns(current, pid.task_active_pid_ns(t))
-    return signal_queue.sigqueue_charge(t, Siginfo(signo=sig, pid=sender, uid=current.cred.uid), sig < SIGRTMIN)
+    uid = from_kuid_munged(t.kernel, t.cred.user_ns, current.cred.uid)
+    return signal_queue.sigqueue_charge(t, Siginfo(signo=sig, pid=sender, uid=uid), sig < SIGRTMIN)
 
 
 def _signalfd_notify(t: Task) -> None:

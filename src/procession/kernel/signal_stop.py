@@ -30,6 +30,7 @@ from procession.include.linux.sched import (
     threads_from,
 )
 from procession.include.linux.signal import CLD_CONTINUED, CLD_STOPPED, CLD_TRAPPED, SIGTRAP, Siginfo
+from procession.include.linux.uidgid import uid_here
 from procession.include.linux.wait import WTERMSIG_MASK
 from procession.kernel import freezer, pid, sched, signal_jobctl, signal_notify, signal_queue, signal_send
 
@@ -163,7 +164,9 @@ def _tell_of_trap(current: Task, why: int, stops: bool, gstop_done: bool) -> Non
 
 
 async def ptrace_do_notify(current: Task, signr: int, exit_code: int, why: int) -> None:
-    info = Siginfo(signo=signr, code=exit_code, pid=pid.task_pid_vnr(current, current), uid=current.cred.uid)
+    info = Siginfo(
+        signo=signr, code=exit_code, pid=pid.task_pid_vnr(current, current), uid=uid_here(current, current.cred.uid)
+    )
     await ptrace_stop(current, exit_code, why, True, info)
 
 
@@ -199,7 +202,7 @@ async def ptrace_signal(current: Task, info: Siginfo) -> Siginfo | None:
     info = seen
     if signr != info.signo:
         tracer = current.parent
-        info = Siginfo(signo=signr, pid=pid.task_pid_vnr(current, tracer), uid=tracer.real_cred.uid)
+        info = Siginfo(signo=signr, pid=pid.task_pid_vnr(current, tracer), uid=uid_here(current, tracer.real_cred.uid))
     if current.blocked >> (signr - 1) & 1:
         assert current.sighand is not None
         with current.sighand.siglock.irq():

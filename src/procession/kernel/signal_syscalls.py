@@ -30,6 +30,7 @@ from procession.include.linux.signal import (
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import TimespecIn
 from procession.include.linux.types import PidNr, SigNr, SizeT, UserPtr
+from procession.include.linux.uidgid import uid_here
 from procession.kernel import hrtimer, pid, rcupdate, sched, siginfo, signal, signal_queue, signal_send, time
 from procession.mm import uaccess
 
@@ -71,7 +72,9 @@ def _check_set_size(sigsetsize: int) -> None:
 
 def _sender_info(current: Task, sig: int, code: int) -> Siginfo:
     """Return what kill(2) and tkill(2) tell the receiver: current's number and user."""
-    return Siginfo(signo=sig, code=code, pid=pid.task_tgid_vnr(current, current), uid=current.cred.uid)
+    return Siginfo(
+        signo=sig, code=code, pid=pid.task_tgid_vnr(current, current), uid=uid_here(current, current.cred.uid)
+    )
 
 
 @syscall

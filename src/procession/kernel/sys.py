@@ -10,14 +10,13 @@ import struct
 from typing import TYPE_CHECKING, Annotated, Final
 
 from procession.drivers.tty import tty_jobctrl
-from procession.include.linux.cred import CAP_SYS_ADMIN, CAP_SYS_BOOT, CAP_SYS_NICE, CAP_SYS_RESOURCE
+from procession.include.linux.cred import CAP_SYS_ADMIN, CAP_SYS_NICE, CAP_SYS_RESOURCE
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fs import S_IRWXUGO
 from procession.include.linux.jiffies import INITIAL_JIFFIES, jiffies_to_clock_t, jiffies_to_ns, nsecs_to_jiffies
 from procession.include.linux.nsproxy import utsname
 from procession.include.linux.pid import PIDTYPE_PGID, PIDTYPE_SID
 from procession.include.linux.prctl import PER_LINUX32, PER_MASK, UNAME26
-from procession.include.linux.printk import KERN_EMERG
 from procession.include.linux.resource import (
     PRIO_PGRP,
     PRIO_PROCESS,
@@ -37,10 +36,11 @@ from procession.include.linux.resource import (
     RusageArg,
     RusageOut,
 )
-from procession.include.linux.sched import TASK_UNINTERRUPTIBLE, same_thread_group, set_task_state, thread_group_leader
+from procession.include.linux.sched import same_thread_group, thread_group_leader
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import NSEC_PER_USEC, USEC_PER_SEC
-from procession.include.linux.types import Arg, InBuf, Int, IntOut, ModeT, PidNr, UInt, UInt32, UserPtr
+from procession.include.linux.types import Arg, InBuf, Int, IntOut, ModeT, PidNr, UInt32, UserPtr
+from procession.include.linux.uidgid import make_kuid
 from procession.include.linux.utsname import NEW_UTS_LEN, UTS_PROC_DOMAINNAME, UTS_PROC_HOSTNAME
 from procession.kernel import (
     capability,
@@ -74,7 +74,6 @@ __all__ = (
     "sys_getrusage",
     "sys_getsid",
     "sys_prlimit64",
-    "sys_reboot",
     "sys_setdomainname",
     "sys_sethostname",
     "sys_setpgid",
@@ -99,8 +98,8 @@ _KIB_PER_PAGE: Final = 4
 
 def set_one_prio(current: Task, p: Task, niceval: int) -> None:
     cred, pcred = current.cred, p.real_cred
-    ns = pcred.user.user_ns
-    own = cred.user.user_ns is ns and cred.euid in (pcred.uid, pcred.euid)
+    ns = pcred.user_ns
+    own = cred.user.user_ns is pcred.user.user_ns and cred.euid in (pcred.uid, pcred.euid)
     if not own and not capability.ns_capable(current, ns, CAP_SYS_NICE):
         raise LinuxError(Errno.EPERM, f"priority of {p!r}")
     if niceval < sched.task_nice(p) and not capability.can_nice(current, p, niceval):
@@ -115,7 +114,7 @@ def _look_for(current: Task, which: int, who: int) -> None:
     k = current.kernel
     if which == PRIO_PROCESS:
         pid.find_vpid(current, who)
-    elif which == PRIO_USER and not (who & 0xFFFFFFFF or current.cred.uid):
+    elif which == PRIO_USER and not (make_kuid(current.cred.user_ns, who & 0xFFFFFFFF) if who else current.cred.uid):
         k.kthreads.appear(k)
 
 
@@ -132,7 +131,7 @@ def _prio_targets(current: Task, which: int, who: int) -> Iterator[Task]:
         for leader in reversed(members or {}):
             yield from leader.signal.threads
     else:
-        uid = who & 0xFFFFFFFF or current.cred.uid
+        uid = make_kuid(current.cred.user_ns, who & 0xFFFFFFFF) if who else current.cred.uid
         for leader in current.kernel.tasks:
             for p in leader.signal.threads:
                 if p.real_cred.uid == uid:
@@ -424,9 +423,9 @@ def _prlimit_target(current: Task, nr: int) -> Task:
     if p is current:
         return p
     cred, tcred = current.cred, p.real_cred
-    ns = tcred.user.user_ns
+    ns = tcred.user_ns
     own = (
-        cred.user.user_ns is ns
+        cred.user.user_ns is tcred.user.user_ns
         and {tcred.euid, tcred.suid, tcred.uid} == {cred.uid}
         and ({tcred.egid, tcred.sgid, tcred.gid} == {cred.gid})
     )
@@ -551,42 +550,3 @@ def sys_getcpu(current: Task, cpup: IntOut, nodep: IntOut, unused: UserPtr) -> i
     if nodep:
         uaccess.put_user(current, nodep, 0, 4)
     return 0
-
-
-_REBOOT_MAGIC1: Final = 0xFEE1DEAD
-_REBOOT_MAGIC2: Final = frozenset({672274793, 85072278, 369367448, 537993216})
-_CMD_CAD_ON: Final = 0x89ABCDEF
-_CMD_CAD_OFF: Final = 0
-_CMD_RESTART: Final = 0x01234567
-_CMD_RESTART2: Final = 0xA1B2C3D4
-_CMD_HALT: Final = 0xCDEF0123
-_CMD_POWER_OFF: Final = 0x4321FEDC
-_LAST_WORDS: Final = {
-    _CMD_RESTART: "Restarting system.",
-    _CMD_RESTART2: "Restarting system.",
-    _CMD_HALT: "System halted.",
-    _CMD_POWER_OFF: "Power down.",
-}
-
-
-@syscall
-async def sys_reboot(current: Task, magic1: UInt, magic2: UInt, cmd: UInt, arg: UserPtr) -> int:
-    """Stop the machine; raises EPERM, EINVAL (reboot(2)).
-
-    Differs: there is nobody to start it again, so that all ways of going down are one.
-    """
-    if not capability.capable(current, CAP_SYS_BOOT):
-        raise LinuxError(Errno.EPERM, "CAP_SYS_BOOT")
-    if magic1 != _REBOOT_MAGIC1 or magic2 not in _REBOOT_MAGIC2:
-        raise LinuxError(Errno.EINVAL, "magic numbers")
-    if cmd in (_CMD_CAD_ON, _CMD_CAD_OFF):
-        current.kernel.sysctls["ctrl-alt-del"] = int(cmd == _CMD_CAD_ON)
-        return 0
-    if cmd not in _LAST_WORDS:
-        raise LinuxError(Errno.EINVAL, "command")
-    k = current.kernel
-    k.printk(_LAST_WORDS[cmd], KERN_EMERG)
-    k.halted = True
-    while True:
-        set_task_state(current, TASK_UNINTERRUPTIBLE)
-        await sched.schedule(current, "sys_reboot")

@@ -23,7 +23,8 @@ from procession.include.linux.resource import RLIMIT_NPROC
 from procession.include.linux.sched import PF_NPROC_EXCEEDED
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import IntOut, UidT, UserPtr
-from procession.kernel import capability, cred, user
+from procession.include.linux.uidgid import INVALID_ID, gid_here, make_kgid, make_kuid, uid_here
+from procession.kernel import capability, cred, ucount, user, user_namespace
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -69,24 +70,27 @@ def set_user(current: Task, new: Cred) -> None:
         owner = user.alloc_uid(k, current.cred.user.user_ns, new.uid)
     except LinuxError:
         raise LinuxError(Errno.EAGAIN, "no user_struct") from None
-    if owner.processes >= current.signal.rlim[RLIMIT_NPROC][0] and owner is not k.users.root_user:
+    user.free_uid(k, new.user)
+    new.user = owner
+    user_namespace.set_cred_ucounts(k, new)
+    over = ucount.is_nproc_overlimit(new, current.signal.rlim[RLIMIT_NPROC][0], 1)
+    if over and owner is not k.users.root_user:
         current.flags |= PF_NPROC_EXCEEDED
     else:
         current.flags &= ~PF_NPROC_EXCEEDED
-    user.free_uid(k, new.user)
-    new.user = owner
 
 
 def _fix_setuid(new: Cred, old: Cred) -> None:
     """Give and take capabilities as root comes and goes (cap_emulate_setxuid)."""
     if new.securebits & SECBIT_NO_SETUID_FIXUP:
         return
-    was_root = 0 in (old.uid, old.euid, old.suid)
-    if was_root and 0 not in (new.uid, new.euid, new.suid) and not new.securebits & SECBIT_KEEP_CAPS:
+    root = make_kuid(old.user_ns, 0)
+    was_root = root in (old.uid, old.euid, old.suid)
+    if was_root and root not in (new.uid, new.euid, new.suid) and not new.securebits & SECBIT_KEEP_CAPS:
         new.cap_permitted = new.cap_effective = new.cap_ambient = 0
-    if old.euid == 0 and new.euid != 0:
+    if old.euid == root and new.euid != root:
         new.cap_effective = 0
-    if old.euid != 0 and new.euid == 0:
+    if old.euid != root and new.euid == root:
         new.cap_effective = new.cap_permitted
 
 
@@ -117,9 +121,39 @@ def _may_setgid(current: Task) -> bool:
     return capability.nsown_capable(current, CAP_SETGID)
 
 
+def _no_id(current: Task) -> int:
+    """Return what a kuid is that nobody can have; 3.2 takes -1 as any other."""
+    return INVALID_ID if user_namespace.are_later(current.kernel) else -1
+
+
+def _kuid(current: Task, uid: int) -> int:
+    """Return the kernel's id of a user that current names; raises EINVAL if its namespace has no such user."""
+    kuid = make_kuid(current.cred.user_ns, uid)
+    if kuid == _no_id(current):
+        raise LinuxError(Errno.EINVAL, "no such user here")
+    return kuid
+
+
+def _kgid(current: Task, gid: int) -> int:
+    """Return the kernel's id of a group that current names; raises EINVAL if its namespace has no such group."""
+    kgid = make_kgid(current.cred.user_ns, gid)
+    if kgid == _no_id(current):
+        raise LinuxError(Errno.EINVAL, "no such group here")
+    return kgid
+
+
+def _kept_kuid(current: Task, uid: int) -> int:
+    return uid if uid == KEEP_ID else _kuid(current, uid)
+
+
+def _kept_kgid(current: Task, gid: int) -> int:
+    return gid if gid == KEEP_ID else _kgid(current, gid)
+
+
 @syscall
 def sys_setuid(current: Task, uid: UidT) -> int:
     """Become uid: for good with CAP_SETUID, else effectively, back to the real or saved id; raises EPERM, EAGAIN."""
+    uid = _kuid(current, uid)
     old = current.cred
     with _Change(current) as new:
         if _may_setuid(current):
@@ -136,6 +170,7 @@ def sys_setuid(current: Task, uid: UidT) -> int:
 @syscall
 def sys_setreuid(current: Task, ruid: UidT, euid: UidT) -> int:
     """Set real and effective uid, -1 keeps one; raises EPERM, EAGAIN (setreuid(2))."""
+    ruid, euid = _kept_kuid(current, ruid), _kept_kuid(current, euid)
     old = current.cred
     with _Change(current) as new:
         if ruid != KEEP_ID:
@@ -158,6 +193,7 @@ def sys_setreuid(current: Task, ruid: UidT, euid: UidT) -> int:
 @syscall
 def sys_setresuid(current: Task, ruid: UidT, euid: UidT, suid: UidT) -> int:
     """Set real, effective and saved uid, -1 keeps one; raises EPERM, EAGAIN (setresuid(2))."""
+    ruid, euid, suid = _kept_kuid(current, ruid), _kept_kuid(current, euid), _kept_kuid(current, suid)
     old = current.cred
     with _Change(current) as new:
         own = (KEEP_ID, old.uid, old.euid, old.suid)
@@ -180,25 +216,28 @@ def sys_setresuid(current: Task, ruid: UidT, euid: UidT, suid: UidT) -> int:
 def sys_getresuid(current: Task, ruid: IntOut, euid: IntOut, suid: IntOut) -> int:
     """Return the three uids; raises EFAULT (getresuid(2))."""
     c = current.cred
-    return _put_ids(current, (ruid, c.uid), (euid, c.euid), (suid, c.suid))
+    own = [uid_here(current, kuid) for kuid in (c.uid, c.euid, c.suid)]
+    return _put_ids(current, (ruid, own[0]), (euid, own[1]), (suid, own[2]))
 
 
 @syscall
 def sys_setfsuid(current: Task, uid: UidT) -> int:
     """Set the uid that files see; returns the old one, changed or not (setfsuid(2))."""
     old = current.cred
-    before = old.fsuid
-    if uid == before or not (uid in (old.uid, old.euid, old.suid) or _may_setuid(current)):
+    before = uid_here(current, old.fsuid)
+    kuid = make_kuid(old.user_ns, uid)
+    if kuid in (old.fsuid, _no_id(current)) or not (kuid in (old.uid, old.euid, old.suid) or _may_setuid(current)):
         return before
     try:
         new = cred.prepare_creds(current)
     except LinuxError:
         return before
-    new.fsuid = uid
+    new.fsuid = kuid
     if not new.securebits & SECBIT_NO_SETUID_FIXUP:
-        if before == 0:
+        root = make_kuid(old.user_ns, 0)
+        if old.fsuid == root:
             new.cap_effective &= ~_CAP_FS_SET
-        elif uid == 0:
+        elif kuid == root:
             new.cap_effective |= new.cap_permitted & _CAP_FS_SET
     cred.commit_creds(current, new)
     return before
@@ -207,6 +246,7 @@ def sys_setfsuid(current: Task, uid: UidT) -> int:
 @syscall
 def sys_setgid(current: Task, gid: UidT) -> int:
     """Set the group id: for good with CAP_SETGID, else effectively; raises EPERM (setgid(2))."""
+    gid = _kgid(current, gid)
     old = current.cred
     with _Change(current) as new:
         if _may_setgid(current):
@@ -220,6 +260,7 @@ def sys_setgid(current: Task, gid: UidT) -> int:
 @syscall
 def sys_setregid(current: Task, rgid: UidT, egid: UidT) -> int:
     """Set real and effective gid, -1 keeps one; raises EPERM (setregid(2))."""
+    rgid, egid = _kept_kgid(current, rgid), _kept_kgid(current, egid)
     old = current.cred
     with _Change(current) as new:
         if rgid != KEEP_ID:
@@ -239,6 +280,7 @@ def sys_setregid(current: Task, rgid: UidT, egid: UidT) -> int:
 @syscall
 def sys_setresgid(current: Task, rgid: UidT, egid: UidT, sgid: UidT) -> int:
     """Set real, effective and saved gid, -1 keeps one; raises EPERM (setresgid(2))."""
+    rgid, egid, sgid = _kept_kgid(current, rgid), _kept_kgid(current, egid), _kept_kgid(current, sgid)
     old = current.cred
     with _Change(current) as new:
         own = (KEEP_ID, old.gid, old.egid, old.sgid)
@@ -258,20 +300,22 @@ def sys_setresgid(current: Task, rgid: UidT, egid: UidT, sgid: UidT) -> int:
 def sys_getresgid(current: Task, rgid: IntOut, egid: IntOut, sgid: IntOut) -> int:
     """Return the three gids; raises EFAULT (getresgid(2))."""
     c = current.cred
-    return _put_ids(current, (rgid, c.gid), (egid, c.egid), (sgid, c.sgid))
+    own = [gid_here(current, kgid) for kgid in (c.gid, c.egid, c.sgid)]
+    return _put_ids(current, (rgid, own[0]), (egid, own[1]), (sgid, own[2]))
 
 
 @syscall
 def sys_setfsgid(current: Task, gid: UidT) -> int:
     """Set the gid that files see; returns the old one, changed or not (setfsgid(2))."""
     old = current.cred
-    before = old.fsgid
-    if gid != before and (gid in (old.gid, old.egid, old.sgid) or _may_setgid(current)):
+    before = gid_here(current, old.fsgid)
+    kgid = make_kgid(old.user_ns, gid)
+    if kgid not in (old.fsgid, _no_id(current)) and (kgid in (old.gid, old.egid, old.sgid) or _may_setgid(current)):
         try:
             new = cred.prepare_creds(current)
         except LinuxError:
             return before
-        new.fsgid = gid
+        new.fsgid = kgid
         cred.commit_creds(current, new)
     return before
 

@@ -30,7 +30,7 @@ from procession.include.linux.seccomp import SECCOMP_MODE_FILTER, SECCOMP_MODE_S
 from procession.include.linux.signal import NSIG
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import UserPtr
-from procession.kernel import capability, cred, seccomp
+from procession.kernel import capability, cred, seccomp, user_namespace
 from procession.lib import string
 from procession.mm import uaccess
 
@@ -150,7 +150,7 @@ def _capbset_read(current: Task, arg2: int, *rest: int) -> int:
 
 
 def _capbset_drop(current: Task, arg2: int, *rest: int) -> int:
-    if not capability.capable(current, CAP_SETPCAP):
+    if not capability.ns_capable(current, user_namespace.admin_ns(current.kernel, current.cred), CAP_SETPCAP):
         raise LinuxError(Errno.EPERM, "CAP_SETPCAP")
     if arg2 > CAP_LAST_CAP:
         raise _invalid("no capability")

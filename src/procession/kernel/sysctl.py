@@ -46,6 +46,10 @@ _WSPACE_SEP: Final = b" \t\n"
 _DEFAULTS: Final = {"core_uses_pid": 0, "panic": 0, "entropy_avail": 4096, "poolsize": 4096}
 
 
+# Whether a task is as good as what owns a value (ctl_table_root.permissions).
+Owner = Callable[["Task"], bool]
+
+
 class CtlTable(NamedTuple):
     """One file (struct ctl_table): store None if it is read-only."""
 
@@ -53,6 +57,7 @@ class CtlTable(NamedTuple):
     show: Callable[[Task], bytes]
     store: Callable[[Task, UserPtr, int], int] | None = None  # returns how much of it was taken
     poll: str = ""  # whose changes are polled for, in Kernel.sysctl_polls
+    owner: Owner | None = None  # since 3.8: who has its owner's rights; None: root and his group, as in 3.2
 
 
 GetInt = Callable[["Kernel"], int]

@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.fs.notify.inotify import inotify_user
-from procession.include.linux.cred import CAP_SYS_ADMIN
+from procession.include.linux.cred import CAP_SYS_ADMIN, CAP_SYS_RESOURCE
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.limits import INT_MAX
 from procession.include.linux.pid import PIDTYPE_PID
-from procession.kernel import capability, pid
-from procession.kernel.sysctl import CtlTable, int_table, proc_dointvec, proc_doulongvec_minmax
+from procession.include.linux.uidgid import DEFAULT_OVERFLOWUID
+from procession.kernel import capability, pid, ucount
+from procession.kernel.sysctl import CtlTable, each_long, int_table, proc_dointvec, proc_doulongvec_minmax
 from procession.kernel.sysctl_vm import stored_int
-from procession.kernel.user import DEFAULT_OVERFLOWUID
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
 
-__all__ = ("fs_table", "kern_table")
+__all__ = ("fs_table", "kern_table", "user_table")
 
 _PTY_MAX: Final = 1 << 20  # NR_UNIX98_PTY_MAX of 3.2
 _POOL_BITS: Final = 4096
@@ -123,3 +124,38 @@ def fs_table() -> dict[str, Any]:
             "max_queued_events": stored_int("inotify_max_queued_events", inotify_user.DEFAULT_MAX_QUEUED_EVENTS, 0),
         },
     }
+
+
+# /proc/sys/user.
+
+
+def _user_owner(current: Task) -> bool:
+    """Whether current may have more than others in its user namespace (set_permissions)."""
+    return capability.nsown_capable(current, CAP_SYS_RESOURCE)
+
+
+def _ucount_table(kind: str) -> CtlTable:
+    """How many namespaces of a kind one user of the reader's user namespace may have (UCOUNT_ENTRY)."""
+
+    def show(current: Task) -> bytes:
+        return b"%d\n" % ucount.ucount_max(current.kernel, current.cred.user_ns, kind)
+
+    def store(current: Task, buf: UserPtr, count: int) -> int:
+        ns = current.cred.user_ns
+
+        def put(field: int, value: int, negative: bool) -> None:
+            if negative or value > INT_MAX:
+                raise LinuxError(Errno.EINVAL, kind)
+            ns.ucount_max[kind] = value
+
+        return each_long(current, buf, count, 1, put)
+
+    return CtlTable(0o644, show, store, owner=_user_owner)
+
+
+def user_table() -> dict[str, CtlTable]:
+    """Return /proc/sys/user, in the order of 6.18 (kernel/ucount.c).
+
+    Differs: time and cgroup namespaces are not there, and watches of inotify and fanotify are limited per user as ever.
+    """
+    return {kind: _ucount_table(kind) for kind in ucount.KINDS}

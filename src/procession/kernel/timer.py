@@ -9,6 +9,7 @@ from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import NSEC_PER_SEC
 from procession.include.linux.types import Arg, PidNr, UidT, UInt, UserPtr
+from procession.include.linux.uidgid import gid_here, uid_here
 from procession.kernel import itimer, pid, sched_load
 from procession.mm import page_alloc, uaccess
 
@@ -53,25 +54,25 @@ def sys_gettid(current: Task) -> PidNr:
 @syscall
 def sys_getuid(current: Task) -> UidT:
     """Return the real user id (getuid(2))."""
-    return current.cred.uid
+    return uid_here(current, current.cred.uid)
 
 
 @syscall
 def sys_geteuid(current: Task) -> UidT:
     """Return the effective user id (geteuid(2))."""
-    return current.cred.euid
+    return uid_here(current, current.cred.euid)
 
 
 @syscall
 def sys_getgid(current: Task) -> UidT:
     """Return the real group id (getgid(2))."""
-    return current.cred.gid
+    return gid_here(current, current.cred.gid)
 
 
 @syscall
 def sys_getegid(current: Task) -> UidT:
     """Return the effective group id (getegid(2))."""
-    return current.cred.egid
+    return gid_here(current, current.cred.egid)
 
 
 @syscall

@@ -15,6 +15,7 @@ from procession.include.linux.sched import (
     thread_group_leader,
 )
 from procession.include.linux.time import HZ, NSEC_PER_SEC, NSEC_PER_USEC, USEC_PER_SEC
+from procession.include.linux.uidgid import gid_here, uid_here
 from procession.kernel import sched
 from procession.kernel.acct import ACORE, AFORK, ASU, AXSIG
 from procession.lib import string
@@ -53,8 +54,8 @@ def bacct_add_tsk(stats: Taskstats, tsk: Task) -> None:
         stats.ac_flag |= AXSIG
     stats.ac_nice = sched.task_nice(tsk)
     stats.ac_sched = tsk.policy
-    stats.ac_uid = tsk.real_cred.uid
-    stats.ac_gid = tsk.real_cred.gid
+    stats.ac_uid = uid_here(tsk.kernel.current, tsk.real_cred.uid)
+    stats.ac_gid = gid_here(tsk.kernel.current, tsk.real_cred.gid)
     stats.ac_pid = tsk.pid
     stats.ac_ppid = tsk.real_parent.tgid if pid_alive(tsk) else 0
     stats.ac_utime = _usecs(tsk.utime)

@@ -6,11 +6,11 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from procession.fs import open as fs_open
-from procession.include.linux.cred import CAP_SETGID
 from procession.include.linux.limits import NGROUPS_MAX
 from procession.include.linux.syscalls import compat_syscall
 from procession.include.linux.types import Fd, Int, Path, UInt, UserPtr
-from procession.kernel import capability, groups, sys_ids, timer
+from procession.include.linux.uidgid import gid_here, uid_here
+from procession.kernel import groups, sys_ids, timer
 from procession.kernel.user import high2low
 from procession.mm import uaccess
 
@@ -82,7 +82,7 @@ def sys_getresuid16(current: Task, ruid: UserPtr, euid: UserPtr, suid: UserPtr) 
     """getresuid(2)."""
     c = current.cred
     for ptr, id in ((ruid, c.uid), (euid, c.euid), (suid, c.suid)):
-        uaccess.put_user(current, ptr, high2low(current.kernel, id), 2)
+        uaccess.put_user(current, ptr, high2low(current.kernel, uid_here(current, id)), 2)
     return 0
 
 
@@ -97,7 +97,7 @@ def sys_getresgid16(current: Task, rgid: UserPtr, egid: UserPtr, sgid: UserPtr) 
     """getresgid(2)."""
     c = current.cred
     for ptr, id in ((rgid, c.gid), (egid, c.egid), (sgid, c.sgid)):
-        uaccess.put_user(current, ptr, high2low(current.kernel, id, "overflowgid"), 2)
+        uaccess.put_user(current, ptr, high2low(current.kernel, gid_here(current, id), "overflowgid"), 2)
     return 0
 
 
@@ -120,7 +120,7 @@ def sys_getgroups16(current: Task, gidsetsize: Int, grouplist: UserPtr) -> int:
     native = uaccess.KernelBuffer(bytes(4 * count))
     result = groups.sys_getgroups(current, gidsetsize, native)
     if gidsetsize:
-        ids = [high2low(current.kernel, id, "overflowgid") for id in current.cred.group_info]
+        ids = [high2low(current.kernel, gid_here(current, id), "overflowgid") for id in current.cred.group_info]
         uaccess.copy_to_user(current, grouplist, struct.pack(f"<{count}H", *ids))
     return result
 
@@ -129,7 +129,7 @@ def sys_getgroups16(current: Task, gidsetsize: Int, grouplist: UserPtr) -> int:
 def sys_setgroups16(current: Task, gidsetsize: Int, grouplist: UserPtr) -> int:
     """setgroups(2)."""
     native: UserPtr = 0
-    if 0 < gidsetsize <= NGROUPS_MAX and capability.nsown_capable(current, CAP_SETGID):
+    if 0 < gidsetsize <= NGROUPS_MAX and groups.may_setgroups(current):
         raw = memoryview(uaccess.copy_from_user(current, grouplist, 2 * gidsetsize)).cast("H")
         native = uaccess.KernelBuffer(b"".join([_low2high(id).to_bytes(4, "little") for id in raw]))
     return groups.sys_setgroups(current, gidsetsize, native)

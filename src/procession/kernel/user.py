@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from procession.include.linux.key import key_put
 from procession.include.linux.nsproxy import UserNamespace
 from procession.include.linux.sched import UserStruct
 from procession.include.linux.spinlock import SpinLock
+from procession.include.linux.uidgid import DEFAULT_OVERFLOWUID, from_kgid_munged, from_kuid_munged
+from procession.kernel import ucount
 from procession.mm import slab
 
 if TYPE_CHECKING:
@@ -25,8 +27,6 @@ __all__ = (
     "user_ns_map_gid",
     "user_ns_map_uid",
 )
-
-DEFAULT_OVERFLOWUID: Final = 65534
 
 
 def high2low(k: Kernel, id: int, overflow: str = "overflowuid") -> int:
@@ -91,26 +91,36 @@ def get_user_ns(ns: UserNamespace) -> UserNamespace:
 
 
 def put_user_ns(k: Kernel, ns: UserNamespace | None) -> None:
-    """Drop a reference; the last one lets go who made it."""
-    if ns is None:
-        return
-    ns.count -= 1
-    if not ns.count:
+    """Drop a reference; the last one lets go who made it, and what it was made in."""
+    while ns is not None:
+        ns.count -= 1
+        if ns.count:
+            return
         k.caches["user_namespace"].free()
         free_uid(k, ns.creator)
+        ucount.dec_ucount(k, ns.ucounts, ucount.MAX_USER_NAMESPACES)
+        ns = ns.parent
 
 
 def user_ns_map_uid(k: Kernel, to: UserNamespace, cred: Cred, uid: int) -> int:
-    """Return what cred's uid is called in a user namespace: 0 for its makers, overflowuid for strangers."""
+    """Return what cred's uid is called in a user namespace: 0 for its makers, overflowuid for strangers.
+
+    That is 3.2's way; a later one's maps say it.
+    """
+    if to.creator is None and cred.user_ns.creator is None:
+        return from_kuid_munged(k, to, uid)
     return _map_id(k, to, cred, uid, k.sysctls.get("overflowuid", DEFAULT_OVERFLOWUID))
 
 
 def user_ns_map_gid(k: Kernel, to: UserNamespace, cred: Cred, gid: int) -> int:
     """Return what cred's gid is called in a user namespace; see user_ns_map_uid."""
+    if to.creator is None and cred.user_ns.creator is None:
+        return from_kgid_munged(k, to, gid)
     return _map_id(k, to, cred, gid, k.sysctls.get("overflowgid", DEFAULT_OVERFLOWUID))
 
 
 def _map_id(k: Kernel, to: UserNamespace, cred: Cred, number: int, overflow: int) -> int:
+    """Return what 3.2 makes of an id."""
     if to is cred.user.user_ns:
         return number
     while to is not k.users.init_user_ns and to.creator is not None:

@@ -12,7 +12,8 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_CLOEXEC
 from procession.include.linux.net import Scm
 from procession.include.linux.socket import MSG_CMSG_CLOEXEC, MSG_CTRUNC, SOL_SOCKET
-from procession.kernel import capability, cred, pid, user
+from procession.include.linux.uidgid import INVALID_ID, make_kgid, make_kuid
+from procession.kernel import capability, cred, pid, user, user_namespace
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def cred_to_ucred(current: Task, sender: Pid | None, of: Cred | None) -> bytes:
     """Return a struct ucred with a process and its identity as current's namespaces show them (net/core/sock.c)."""
     uid = gid = _NOBODY
     if of is not None:
-        ns = current.cred.user.user_ns
+        ns = current.cred.user_ns
         uid = user.user_ns_map_uid(current.kernel, ns, of, of.euid)
         gid = user.user_ns_map_gid(current.kernel, ns, of, of.egid)
     return _UCRED.pack(pid.pid_vnr(current, sender), uid, gid)
@@ -140,13 +141,23 @@ def _claim_creds(current: Task, body: bytes, scm: Scm) -> None:
 
 
 def scm_check_creds(current: Task, body: bytes) -> tuple[int, int, int]:
-    """Return (pid, uid, gid); raises EPERM unless they are the sender's own, or it may claim others."""
+    """Return a pid and the kernel's ids of a user and a group.
+
+    Raises EINVAL if there is no such user or group here, EPERM for others than the sender's unless it may claim them.
+    """
+    k, own = current.kernel, current.cred
     nr, uid, gid = _UCRED.unpack(body)
-    own = current.cred
+    uid, gid = make_kuid(own.user_ns, uid), make_kgid(own.user_ns, gid)
+    if INVALID_ID in (uid, gid) and user_namespace.are_later(k):
+        raise LinuxError(Errno.EINVAL, "no such user or group here")
+    ns = user_namespace.admin_ns(k, own)
     if not (
-        (nr == pid.task_tgid_vnr(current, current) or capability.capable(current, CAP_SYS_ADMIN))
-        and (uid in (own.uid, own.euid, own.suid) or capability.capable(current, CAP_SETUID))
-        and (gid in (own.gid, own.egid, own.sgid) or capability.capable(current, CAP_SETGID))
+        (
+            nr == pid.task_tgid_vnr(current, current)
+            or capability.ns_capable(current, pid.task_active_pid_ns(current).user_ns, CAP_SYS_ADMIN)
+        )
+        and (uid in (own.uid, own.euid, own.suid) or capability.ns_capable(current, ns, CAP_SETUID))
+        and (gid in (own.gid, own.egid, own.sgid) or capability.ns_capable(current, ns, CAP_SETGID))
     ):
         raise LinuxError(Errno.EPERM, "somebody else's credentials")
     return nr, uid, gid

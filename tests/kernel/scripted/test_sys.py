@@ -13,7 +13,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_CORE, RLIMIT_CPU, Rusage
 from procession.include.linux.sched import Task
 from procession.include.linux.signal import Siginfo
-from procession.kernel import capability, exec_domain, groups, printk, siginfo, sys, sys_ids, sys_prctl, timer
+from procession.kernel import capability, exec_domain, groups, printk, reboot, siginfo, sys, sys_ids, sys_prctl, timer
 
 Machine = Any       # conftest.py's
 KEEP = 0xFFFFFFFF
@@ -300,7 +300,8 @@ def test_syslog(m: Machine) -> None:
 def test_reboot(m: Machine) -> None:
     """Magic numbers first, then the machine stops."""
     p = m.process(
-        lambda c: sys.sys_reboot(c, 1, 2, 3, 0), lambda c: sys.sys_reboot(c, 0xFEE1DEAD, 672274793, 0x4321FEDC, 0),
+        lambda c: reboot.sys_reboot(c, 1, 2, 3, 0),
+        lambda c: reboot.sys_reboot(c, 0xFEE1DEAD, 672274793, 0x4321FEDC, 0),
     )
     m.k.init_program = None
     from procession.kernel import entry  # noqa: PLC0415

@@ -17,11 +17,13 @@ from procession.include.linux.idr import Ida
 from procession.include.linux.kdev_t import new_encode_dev
 from procession.include.linux.limits import UINT_MAX
 from procession.include.linux.magic import DEVPTS_SUPER_MAGIC
+from procession.include.linux.uidgid import INVALID_ID, make_kgid, make_kuid
 from procession.lib import string, vsprintf
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import File, PathRef
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.nsproxy import UserNamespace
     from procession.include.linux.sched import Task
     from procession.include.linux.tty import TtyStruct
 
@@ -93,12 +95,12 @@ class DevptsRoot(Inode):
 
 def init_devpts_fs(k: Kernel) -> None:
     """Register the file system and make the instance that all mounts without newinstance show."""
-    k.tty.devpts_sb = _new_instance(k, _parse_options("")[0])
-    fs_super.register_filesystem(k, fs_super.FileSystemType("devpts", _devpts_mount))
+    k.tty.devpts_sb = _new_instance(k, _parse_options("", k.users.init_user_ns)[0])
+    fs_super.register_filesystem(k, fs_super.FileSystemType("devpts", _devpts_mount, fs_super.own_user_ns))
 
 
-def _parse_options(options: str) -> tuple[dict[str, int | None], bool]:
-    """Return the options and whether an instance of its own is asked for; raises EINVAL."""
+def _parse_options(options: str, ns: UserNamespace) -> tuple[dict[str, int | None], bool]:
+    """Return the options, with ids of ns in them, and whether an instance of its own is asked for; raises EINVAL."""
     opts: dict[str, int | None] = {"uid": None, "gid": None, "mode": 0o600, "ptmxmode": 0}
     newinstance = False
     for option in filter(None, options.split(",")):
@@ -111,6 +113,10 @@ def _parse_options(options: str) -> tuple[dict[str, int | None], bool]:
         if key not in _NUMBERS or not end or end != len(text):
             raise LinuxError(Errno.EINVAL, f"devpts option {option}")
         number &= UINT_MAX
+        if key in ("uid", "gid"):
+            number = make_kuid(ns, number) if key == "uid" else make_kgid(ns, number)
+            if number == INVALID_ID and ns.level:
+                raise LinuxError(Errno.EINVAL, f"nobody here: {option}")
         opts[key] = number & S_IALLUGO if key.endswith("mode") else number
     return opts, newinstance
 
@@ -140,10 +146,14 @@ def _root(sb: SuperBlock) -> DevptsRoot:
 
 
 def _devpts_mount(k: Kernel, current: Task | None, flags: int, dev: str, options: str) -> SuperBlock:
-    """Return the shared instance with new options, or one of its own."""
-    opts, newinstance = _parse_options(options)
-    if newinstance:
-        return _new_instance(k, opts)
+    """Return the shared instance with new options, or one of its own; so, since 3.8, for other user namespaces."""
+    ns = (current or k.init_task).cred.user_ns
+    opts, newinstance = _parse_options(options, ns)
+    if newinstance or ns.level:
+        sb = _new_instance(k, opts)
+        ptmx = _root(sb).entries["ptmx"]
+        ptmx.i_uid, ptmx.i_gid = (current or k.init_task).cred.fsuid, (current or k.init_task).cred.fsgid
+        return sb
     sb = k.tty.devpts_sb
     sb.opts = opts
     return sb

@@ -5,18 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.drivers.tty import tty_io
+from procession.fs.proc import task_mmu
 from procession.include.linux.jiffies import jiffies_to_clock_t
 from procession.include.linux.mm_types import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.resource import RLIMIT_RSS, RLIMIT_SIGPENDING
-from procession.include.linux.sched import MAX_RT_PRIO, SIGNAL_GROUP_EXIT, SIGNAL_STOP_STOPPED, Task, pid_alive
+from procession.include.linux.sched import (
+    MAX_RT_PRIO,
+    PF_KTHREAD,
+    SIGNAL_GROUP_EXIT,
+    SIGNAL_STOP_STOPPED,
+    Task,
+    pid_alive,
+)
 from procession.include.linux.signal import SIG_DFL, SIG_IGN
 from procession.include.linux.time import NSEC_PER_CLOCK_T
+from procession.include.linux.uidgid import gid_here, uid_here
 from procession.kernel import pid, ptrace_access, sched_cputime, stacktrace
 from procession.kernel import sched as kernel_sched
 from procession.lib import bitmap, string
 
 if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.pid import PidNamespace
 
@@ -171,11 +181,15 @@ def proc_pid_status(current: Task, ns: PidNamespace, task: Task) -> bytes:
     lines = [f"Name:\t{_escape(task.comm)}"]
     if "Umask" in later and task.fs is not None:
         lines.append(f"Umask:\t0{task.fs.umask:03o}")
-    lines += task_state(ns, task)
+    lines += task_state(current, ns, task)
     if "NSpid" in later:
         lines += _task_numbers(ns, task)
+    if "Kthread" in later:
+        lines.append(f"Kthread:\t{task.flags & PF_KTHREAD != 0:d}")
     if task.mm is not None:
-        lines += task_mem(task.mm)
+        lines += task_mem(task.kernel, task.mm)
+        if "CoreDumping" in later:
+            lines.append(f"CoreDumping:\t{task.mm.core_state is not None:d}")
     lines += task_sig(task)
     lines += task_cap(task)
     lines += task_cpus_allowed(task)
@@ -188,19 +202,21 @@ def _escape(comm: str) -> str:
     return comm.replace("\\", "\\\\").replace("\n", "\\n")
 
 
-def task_state(ns: PidNamespace, p: Task) -> list[str]:
+def task_state(current: Task, ns: PidNamespace, p: Task) -> list[str]:
     cred = p.real_cred
     ppid = pid.task_tgid_nr_ns(p.real_parent, ns) if pid_alive(p) else 0
     tracer = pid.task_pid_nr_ns(p.parent, ns) if p.ptrace else 0
-    groups = "".join(f"{gid} " for gid in cred.group_info[:NGROUPS_SMALL])
+    groups = "".join(f"{gid_here(current, kgid)} " for kgid in cred.group_info[:NGROUPS_SMALL])
+    uids = "\t".join([f"{uid_here(current, kuid)}" for kuid in (cred.uid, cred.euid, cred.suid, cred.fsuid)])
+    gids = "\t".join([f"{gid_here(current, kgid)}" for kgid in (cred.gid, cred.egid, cred.sgid, cred.fsgid)])
     return [
         f"State:\t{get_task_state(p)}",
         f"Tgid:\t{pid.task_tgid_nr_ns(p, ns)}",
         f"Pid:\t{pid.task_pid_nr_ns(p, ns)}",
         f"PPid:\t{ppid}",
         f"TracerPid:\t{tracer}",
-        f"Uid:\t{cred.uid}\t{cred.euid}\t{cred.suid}\t{cred.fsuid}",
-        f"Gid:\t{cred.gid}\t{cred.egid}\t{cred.sgid}\t{cred.fsgid}",
+        f"Uid:\t{uids}",
+        f"Gid:\t{gids}",
         f"FDSize:\t{p.files.max_fds if p.files is not None else 0}",
         f"Groups:\t{groups}",
     ]
@@ -219,7 +235,11 @@ def _task_numbers(ns: PidNamespace, p: Task) -> list[str]:
     return [f"{name}:" + "".join([f"\t{nr}" for nr in found]) for name, found in numbers.items()]
 
 
-def task_mem(mm: MmStruct) -> list[str]:
+def task_mem(k: Kernel, mm: MmStruct) -> list[str]:
+    kinds: tuple[tuple[str, int], ...] = ()
+    if "RssAnon" in k.later:
+        shmem = task_mmu.shmem_rss(k, mm)
+        kinds = (("RssAnon", mm.rss_anon * 4), ("RssFile", (mm.rss_file - shmem) * 4), ("RssShmem", shmem * 4))
     rss = mm.rss_anon + mm.rss_file
     data = mm.total_vm - mm.shared_vm - mm.stack_vm
     text_kb = (mm.end_code + PAGE_SIZE - 1 & PAGE_MASK) - (mm.start_code & PAGE_MASK) >> 10
@@ -230,6 +250,7 @@ def task_mem(mm: MmStruct) -> list[str]:
         ("VmPin", mm.pinned_vm * 4),
         ("VmHWM", max(mm.hiwater_rss, rss) * 4),
         ("VmRSS", rss * 4),
+        *kinds,
         ("VmData", data * 4),
         ("VmStk", mm.stack_vm * 4),
         ("VmExe", text_kb),
@@ -263,7 +284,16 @@ def task_cap(p: Task) -> list[str]:
         *([f"CapAmb:\t{cred.cap_ambient:016x}"] if "PR_CAP_AMBIENT" in later else []),
         *([f"NoNewPrivs:\t{p.no_new_privs:d}"] if "PR_SET_NO_NEW_PRIVS" in later else []),
         *([f"Seccomp:\t{p.seccomp_mode}"] if "SECCOMP_MODE_FILTER" in later else []),
+        *([f"Seccomp_filters:\t{_seccomp_filters(p)}"] if "Seccomp_filters" in later else []),
     ]
+
+
+def _seccomp_filters(p: Task) -> int:
+    """Return how many filters of system calls p has."""
+    f, count = p.seccomp_filter, 0
+    while f is not None:
+        f, count = f.prev, count + 1
+    return count
 
 
 def task_cpus_allowed(p: Task) -> list[str]:

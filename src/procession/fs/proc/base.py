@@ -15,6 +15,7 @@ from procession.fs.proc import (
     base_files,
     fd,
     generic,
+    id_map,
     links,
     mem,
     mounts,
@@ -185,6 +186,7 @@ class TaskDir(PidInode):
             table = tid_base_stuff()
             if "children" in self.proc_sb.kernel.later:
                 table = table | {"children": Entry(0o444, base_files.children_show)}
+            table = _with_maps(self.proc_sb, table)
             inode = self.threads[tid] = PidDir(self.proc_sb, tid, table)
         return inode
 
@@ -216,6 +218,11 @@ def name_to_int(name: str) -> int:
     return int(name)
 
 
+def _with_maps(sb: ProcSuperBlock, table: dict[str, Entry]) -> dict[str, Entry]:
+    """Return a table with what is there since 3.8 of user namespaces, if it is on."""
+    return table | _maps() if "CLONE_NEWUSER" in sb.kernel.later else table
+
+
 # The root's part.
 
 
@@ -237,7 +244,7 @@ def proc_pid_lookup(sb: ProcSuperBlock, name: str) -> PidDir:
 def _pid_dir(sb: ProcSuperBlock, found: Pid) -> PidDir:
     inode = sb.pids.get(found)
     if inode is None:
-        inode = sb.pids[found] = PidDir(sb, found, tgid_base_stuff())
+        inode = sb.pids[found] = PidDir(sb, found, _with_maps(sb, tgid_base_stuff()))
     assert isinstance(inode, PidDir)
     return inode
 
@@ -314,6 +321,15 @@ def _mountstats(sb: ProcSuperBlock, pid: Pid) -> Inode:
 
 def _directory(mode: int, make: Callable[[ProcSuperBlock, Pid], Inode]) -> Entry:
     return Entry(S_IFDIR | mode, make=make)
+
+
+def _id_map(kind: int) -> Entry:
+    return Entry(0o644, make=lambda sb, p: id_map.IdMapInode(sb, p, kind))
+
+
+@cache
+def _maps() -> dict[str, Entry]:
+    return {name: _id_map(kind) for name, kind in id_map.MAPS.items()}
 
 
 @cache

@@ -212,7 +212,7 @@ def ns_dir(sb: ProcSuperBlock, pid: Pid) -> PidInode:
 def _later_namespace(task: Task, name: str) -> Namespace | None:
     """Return the namespace of a kind that task is in; None of a zombie's that it has left."""
     if name == "user":
-        return task.real_cred.user.user_ns
+        return task.real_cred.user_ns
     own = task.pids[PIDTYPE_PID]
     if name == "pid":
         return own.numbers[-1].ns if own is not None else None
@@ -220,7 +220,8 @@ def _later_namespace(task: Task, name: str) -> Namespace | None:
     if of is None:
         return None
     if name == _PID_FOR_CHILDREN:
-        return task.pid_ns_for_children or of.pid_ns
+        children = task.pid_ns_for_children or of.pid_ns
+        return children if children.child_reaper is not None else None
     return of.mnt_ns if name == "mnt" else _namespace(of, name)
 
 

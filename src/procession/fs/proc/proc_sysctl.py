@@ -22,7 +22,7 @@ from procession.include.linux.fs import (
     Kstat,
 )
 from procession.include.linux.proc_fs import ProcDir, ProcInode
-from procession.kernel import sysctl, sysctl_kern, sysctl_kthread, sysctl_vm
+from procession.kernel import sysctl, sysctl_kern, sysctl_kthread, sysctl_vm, user_namespace
 from procession.net.core import sysctl_net_core
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ Tree = Mapping[str, Union["CtlTable", "Tree"]]
 def sysctl_perm(current: Task, table: CtlTable, op: int) -> bool:
     """Whether the owner's bits, for root, or the group's or all others' allow op, whatever capabilities there are."""
     mode = table.mode
-    if not current.cred.euid:
+    if table.owner is not None and user_namespace.are_later(current.kernel):
+        mode >>= 6 if table.owner(current) else 0
+    elif not current.cred.euid:
         mode >>= 6
     elif not current.cred.egid or 0 in current.cred.group_info:
         mode >>= 3
@@ -157,6 +159,8 @@ def proc_sys_dir(sb: ProcSuperBlock) -> SysctlDir:
     tree = dict(sysctl.root_table())
     tree["net"] = sysctl_net_core.net_table()
     kern = {**sysctl_kern.kern_table(), **sysctl_kthread.kern_table()}
+    if {"CLONE_NEWUSER", "max_user_namespaces"} <= sb.kernel.later:
+        tree["user"] = sysctl_kern.user_table()
     _register(tree, {"kernel": kern, "vm": sysctl_vm.vm_table(), "fs": sysctl_kern.fs_table()})
     return SysctlDir(sb, tree, 1)
 

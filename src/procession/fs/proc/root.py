@@ -43,6 +43,7 @@ from procession.security.keys import proc as key_proc
 if TYPE_CHECKING:
     from procession.include.linux.fs import SuperBlock
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.nsproxy import UserNamespace
     from procession.include.linux.pid import PidNamespace
     from procession.include.linux.sched import Task
 
@@ -52,7 +53,7 @@ __all__ = ("ProcRoot", "proc_mount", "proc_root_init", "proc_sb")
 def proc_root_init(k: Kernel) -> None:
     """Register the file system; after vfs_init, before the root is mounted."""
     proc_sysctl.proc_sys_init(k)
-    fs_super.register_filesystem(k, fs_super.FileSystemType("proc", proc_mount))
+    fs_super.register_filesystem(k, fs_super.FileSystemType("proc", proc_mount, proc_owner, visible=True))
 
 
 def proc_mount(k: Kernel, current: Task | None, flags: int, dev: str, options: str) -> SuperBlock:
@@ -61,6 +62,11 @@ def proc_mount(k: Kernel, current: Task | None, flags: int, dev: str, options: s
     if current is not None:
         ns = pid.task_active_pid_ns(current)
     return proc_sb(k, ns)
+
+
+def proc_owner(current: Task) -> UserNamespace | None:
+    """Return who owns what current would mount (an OwnerFn): whoever owns its pid namespace."""
+    return pid.task_active_pid_ns(current).user_ns
 
 
 def proc_sb(k: Kernel, ns: PidNamespace) -> ProcSuperBlock:

@@ -13,12 +13,14 @@ from procession.ipc import msg, namespace, sem, shm, util
 if TYPE_CHECKING:
     from procession.include.linux.fs import File, PathRef
     from procession.include.linux.ipc_namespace import IpcNamespace
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.nsproxy import UserNamespace
     from procession.include.linux.proc_fs import ProcSuperBlock
     from procession.include.linux.sched import Task
 
 __all__ = ("SysvipcFile", "sysvipc_dir")
 
-ShowNs = Callable[["IpcNamespace"], str]
+ShowNs = Callable[["Kernel", "IpcNamespace", "UserNamespace"], str]
 
 
 class SysvipcFile(generic.ProcRegFile):
@@ -40,8 +42,8 @@ class SysvipcInode(ProcInode):
         """Return the open file."""
         ns = util.ipcns(current)
         ns.count += 1
-        show_ns = self.show_ns
-        file = SysvipcFile(path, flags, mode, lambda _: show_ns(ns).encode())
+        show_ns, k, of = self.show_ns, current.kernel, current.cred.user_ns
+        file = SysvipcFile(path, flags, mode, lambda _: show_ns(k, ns, of).encode())
         file.private_data = ns
         return file
 

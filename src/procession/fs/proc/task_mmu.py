@@ -154,6 +154,19 @@ def show_smap(current: Task, mm: MmStruct, vma: VmArea, prev: VmArea | None) -> 
     return show_map_vma(current, mm, vma, prev) + text.encode()
 
 
+def shmem_rss(k: Kernel, mm: MmStruct) -> int:
+    """Return how many pages of shared memory, and of files in memory, are mapped (MM_SHMEMPAGES)."""
+    found = 0
+    for vma in mm.mmap:
+        if vma.vm_file is None or vma.vm_file.inode.i_sb.s_type != "tmpfs":
+            continue
+        for address in range(vma.vm_start, vma.vm_end, PAGE_SIZE):
+            entry = pte(k, mm, address)
+            if entry & PTE_THERE and entry >> PAGE_SHIFT & PFN_MASK in k.mm.page_cache:
+                found += 1
+    return found
+
+
 def pte(k: Kernel, mm: MmStruct, address: int) -> int:
     """Return the entry for address, 0 if there is none."""
     base = mm.pte_tables.get(address >> PMD_SHIFT)

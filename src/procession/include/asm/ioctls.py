@@ -67,6 +67,11 @@ FIOSETOWN: Final = 0x8901
 SIOCSPGRP: Final = 0x8902
 FIOGETOWN: Final = 0x8903
 SIOCGPGRP: Final = 0x8904
+# Of a namespace, since 4.9 (linux/nsfs.h).
+NS_GET_USERNS: Final = 0xB701
+NS_GET_PARENT: Final = 0xB702
+NS_GET_NSTYPE: Final = 0xB703
+NS_GET_OWNER_UID: Final = 0xB704
 
 
 class Ioctl(IntEnum):
@@ -163,6 +168,10 @@ class Ioctl(IntEnum):
     SIOCETHTOOL = sockios.SIOCETHTOOL
     SIOCGIFMAP = sockios.SIOCGIFMAP
     SIOCSIFMAP = sockios.SIOCSIFMAP
+    NS_GET_USERNS = NS_GET_USERNS
+    NS_GET_PARENT = NS_GET_PARENT
+    NS_GET_NSTYPE = NS_GET_NSTYPE
+    NS_GET_OWNER_UID = NS_GET_OWNER_UID
 
 
 IoctlCmd = Annotated[int, Arg("ioctl", 32, values=Ioctl, refused=(TIOCCONS,))]

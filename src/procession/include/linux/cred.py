@@ -9,6 +9,7 @@ from procession.include.linux.types import Arg, UserPtr
 
 if TYPE_CHECKING:
     from procession.include.linux.key import Key, ThreadGroupCred
+    from procession.include.linux.nsproxy import Ucounts
     from procession.include.linux.sched import UserStruct
 
 
@@ -119,9 +120,11 @@ class Cred:
         "suid",
         "tgcred",
         "thread_keyring",
+        "ucounts",
         "uid",
         "usage",
         "user",
+        "user_ns",
     )
 
     def __init__(self, user: UserStruct) -> None:
@@ -132,6 +135,8 @@ class Cred:
         self.cap_ambient = 0  # within permitted and inheritable
         self.cap_permitted = self.cap_effective = self.cap_bset = CAP_FULL_SET
         self.user = user
+        self.user_ns = user.user_ns  # with a reference; in 3.2 the user's, later ids are held as those of the first one
+        self.ucounts: Ucounts | None = None  # where its processes are counted, since 3.8; with a reference
         self.group_info: tuple[int, ...] = ()
         # Keys, with a reference to each.
         self.jit_keyring = 0  # KEY_REQKEY_DEFL_: where requested ones go

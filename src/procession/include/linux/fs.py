@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from procession.include.linux.fsnotify_backend import FsnotifyMark
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.mm_types import VmArea
+    from procession.include.linux.nsproxy import Ucounts, UserNamespace
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
     from procession.include.linux.wait import WaitQueueHead
@@ -175,6 +176,7 @@ class SuperBlock:
         "s_flags",
         "s_active",
         "s_fs_info",
+        "s_user_ns",
         "s_blocksize",
         "s_max_blocks",
         "s_used_blocks",
@@ -191,6 +193,7 @@ class SuperBlock:
         self.s_flags: int = 0  # of MS_SYNCHRONOUS and MS_DIRSYNC, which are shown and nothing more; MS_MANDLOCK
         self.s_active: int = 0  # mounts, and whatever else keeps it
         self.s_fs_info: Any = None  # the file system's own
+        self.s_user_ns: UserNamespace | None = None  # of whoever mounted it first, with a reference; None for the first
         self.s_blocksize: int = s_blocksize
         self.s_max_blocks: int = 0  # how many pages its files may have in memory, 0 for any number
         self.s_used_blocks: int = 0  # how many they have, counted if there is a limit
@@ -467,7 +470,7 @@ class MntNamespace:
     event: how often they have changed.  poll: who wants to know that.
     """
 
-    __slots__ = ("root", "mounts", "count", "inum", "seq", "event", "poll")  # derived
+    __slots__ = ("root", "mounts", "count", "inum", "seq", "user_ns", "ucounts", "event", "poll")  # derived
 
     def __init__(self, root: Vfsmount, mounts: list[Vfsmount], poll: WaitQueueHead) -> None:
         self.root: Vfsmount = root
@@ -475,6 +478,8 @@ class MntNamespace:
         self.count: int = 1
         self.inum: int = 0
         self.seq: int = 0  # how many were made before it
+        self.user_ns: UserNamespace | None = None  # of whoever made it, with a reference; None for the first
+        self.ucounts: Ucounts | None = None  # where it is charged; with a reference
         self.event: int = 0
         self.poll: WaitQueueHead = poll
 

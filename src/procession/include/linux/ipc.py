@@ -7,8 +7,12 @@ import struct
 from typing import TYPE_CHECKING, Annotated, Final
 
 from procession.include.linux.types import Arg
+from procession.include.linux.uidgid import from_kgid_munged, from_kuid_munged
 
 if TYPE_CHECKING:
+    from procession.include.linux.kernel import Kernel
+    from procession.include.linux.nsproxy import UserNamespace
+    from procession.include.linux.sched import Task
     from procession.include.linux.spinlock import SpinLock
 
 IPC_PRIVATE: Final = 0
@@ -59,9 +63,19 @@ class KernIpcPerm:
         self.mode: int = mode
         self.seq: int = 0
 
-    def pack(self) -> bytes:
-        """Return a struct ipc64_perm (kernel_to_ipc64_perm)."""
-        return IPC64_PERM.pack(self.key, self.uid, self.gid, self.cuid, self.cgid, self.mode, self.seq)
+    def ids_in(self, k: Kernel, ns: UserNamespace) -> tuple[int, int, int, int]:
+        """Return owner, group, creator and the creator's group as a user namespace has them."""
+        return (
+            from_kuid_munged(k, ns, self.uid),
+            from_kgid_munged(k, ns, self.gid),
+            from_kuid_munged(k, ns, self.cuid),
+            from_kgid_munged(k, ns, self.cgid),
+        )
+
+    def pack(self, current: Task) -> bytes:
+        """Return a struct ipc64_perm for current (kernel_to_ipc64_perm)."""
+        ids = self.ids_in(current.kernel, current.cred.user_ns)
+        return IPC64_PERM.pack(self.key, *ids, self.mode, self.seq)
 
 
 KeyArg = Annotated[int, Arg("ipc_key", 32, signed=True)]

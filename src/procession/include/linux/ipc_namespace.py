@@ -11,7 +11,7 @@ from procession.include.linux.shm import SHMALL, SHMMAX, SHMMNI
 if TYPE_CHECKING:
     from procession.include.linux.fs import Vfsmount
     from procession.include.linux.ipc import KernIpcPerm
-    from procession.include.linux.nsproxy import UserNamespace
+    from procession.include.linux.nsproxy import Ucounts, UserNamespace
     from procession.include.linux.rwsem import RwSemaphore
 
 __all__ = ("IPC_MSG_IDS", "IPC_SEM_IDS", "IPC_SHM_IDS", "IpcIds", "IpcNamespace", "IpcState")
@@ -44,6 +44,7 @@ class IpcNamespace:
 
     __slots__ = (
         "user_ns",
+        "ucounts",
         "ids",
         "count",
         "inum",
@@ -69,6 +70,7 @@ class IpcNamespace:
 
     def __init__(self, user_ns: UserNamespace, ids: tuple[IpcIds, IpcIds, IpcIds]) -> None:
         self.user_ns: UserNamespace = user_ns  # with a reference
+        self.ucounts: Ucounts | None = None  # where it is charged; with a reference
         self.ids: tuple[IpcIds, IpcIds, IpcIds] = ids
         self.count: int = 1
         self.inum: int = 0

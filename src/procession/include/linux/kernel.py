@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from procession.include.linux.latencytop import LatencyRecord
     from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.netdevice import NetDevice
-    from procession.include.linux.nsproxy import NetNamespace, Nsproxy, UserNamespace, UtsNamespace
+    from procession.include.linux.nsproxy import NetNamespace, Nsproxy, Ucounts, UserNamespace, UtsNamespace
     from procession.include.linux.pid import Pid, PidNamespace
     from procession.include.linux.proc_fs import ProcSuperBlock
     from procession.include.linux.sched import Task, UserStruct
@@ -205,6 +205,7 @@ class UserState:
         "uidhash_lock",
         "uidhash",
         "user_ns_serial",
+        "ucounts",
         "warned_fcaps_mixed",
     )  # derived
 
@@ -215,6 +216,7 @@ class UserState:
     def __init__(self) -> None:
         self.uidhash: dict[tuple[int, int], UserStruct] = {}  # (namespace's serial, uid); uidhash_lock
         self.user_ns_serial: int = 0
+        self.ucounts: dict[tuple[int, int], Ucounts] = {}  # (namespace's serial, kuid), since 3.8
         self.warned_fcaps_mixed: bool = False
 
 

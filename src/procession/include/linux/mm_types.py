@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from procession.include.linux.aio import Kioctx
     from procession.include.linux.binfmts import LinuxBinfmt
     from procession.include.linux.fs import File
+    from procession.include.linux.nsproxy import UserNamespace
     from procession.include.linux.rwsem import RwSemaphore
     from procession.include.linux.sched import Task
     from procession.include.linux.spinlock import SpinLock
@@ -174,6 +175,7 @@ class MmStruct:
         "page_table_lock",
         "mm_users",
         "mm_count",
+        "user_ns",
         "pgd",
         "mmap",
         "mmap_cache",
@@ -227,6 +229,7 @@ class MmStruct:
         self.page_table_lock: SpinLock = page_table_lock
         self.mm_users: int = 1
         self.mm_count: int = 1
+        self.user_ns: UserNamespace | None = None  # of whoever has executed its program; None: the first
         self.pgd: int = 0
         self.mmap: list[VmArea] = []
         self.mmap_cache: VmArea | None = None

@@ -14,6 +14,15 @@ MNT_RELATIME: Final = 0x20
 MNT_READONLY: Final = 0x40
 MNT_SHARED: Final = 0x1000
 MNT_UNBINDABLE: Final = 0x2000
+MNT_ATIME_MASK: Final = MNT_NOATIME | MNT_NODIRATIME | MNT_RELATIME
+# What somebody with less to say than who mounted it must leave as it is, since 3.17.
+MNT_LOCK_ATIME: Final = 0x040000
+MNT_LOCK_NOEXEC: Final = 0x080000
+MNT_LOCK_NOSUID: Final = 0x100000
+MNT_LOCK_NODEV: Final = 0x200000
+MNT_LOCK_READONLY: Final = 0x400000
+MNT_LOCKED: Final = 0x800000  # it cannot be taken away from what is below it
+MNT_LOCKS: Final = MNT_LOCK_ATIME | MNT_LOCK_NOEXEC | MNT_LOCK_NOSUID | MNT_LOCK_NODEV | MNT_LOCK_READONLY | MNT_LOCKED
 MNT_SHARED_MASK: Final = MNT_UNBINDABLE  # what set_mnt_shared clears
 MNT_PROPAGATION_MASK: Final = MNT_SHARED | MNT_UNBINDABLE
 

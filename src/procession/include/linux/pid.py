@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
+    from procession.include.linux.nsproxy import Ucounts, UserNamespace
     from procession.include.linux.sched import Task
     from procession.include.linux.wait import WaitQueueHead
     from procession.kernel.acct import BsdAcct
@@ -81,7 +82,20 @@ class Pidmap:
 class PidNamespace:
     """struct pid_namespace. pids is this namespace's part of the global pid hash."""
 
-    __slots__ = ("level", "parent", "count", "inum", "last_pid", "child_reaper", "pidmap", "pids", "bacct")  # derived
+    __slots__ = (
+        "level",
+        "parent",
+        "count",
+        "inum",
+        "last_pid",
+        "child_reaper",
+        "pidmap",
+        "pids",
+        "user_ns",
+        "ucounts",
+        "reboot",
+        "bacct",
+    )  # derived
 
     def __init__(self, level: int, parent: PidNamespace | None) -> None:
         self.level: int = level
@@ -92,6 +106,9 @@ class PidNamespace:
         self.child_reaper: Task | None = None
         self.pidmap: list[Pidmap] = []  # as far as numbers were ever looked for
         self.pids: dict[int, Pid] = {}
+        self.user_ns: UserNamespace | None = None  # of whoever made it, with a reference; None for the first
+        self.ucounts: Ucounts | None = None  # where it is charged; with a reference
+        self.reboot: int = 0  # what its init shall seem to have died of: SIGHUP, SIGINT
         self.bacct: BsdAcct | None = None  # where the records of its processes go
 
     def pidmap_of(self, index: int) -> Pidmap:
@@ -106,16 +123,3 @@ def get_pid_ns(ns: PidNamespace) -> PidNamespace:
     """Take a reference."""
     ns.count += 1
     return ns
-
-
-def put_pid_ns(k: Kernel, ns: PidNamespace) -> None:
-    """Drop a reference; the last one frees the namespace and drops its parent's."""
-    gone: PidNamespace | None = ns
-    while gone is not None and gone is not k.init_pid_ns:
-        gone.count -= 1
-        if gone.count > 0:
-            return
-        k.caches["pid_namespace"].free()
-        gone = gone.parent
-    if gone is k.init_pid_ns:
-        gone.count -= 1

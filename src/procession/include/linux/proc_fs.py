@@ -19,6 +19,7 @@ from procession.include.linux.fs import (
     generic_file_llseek,
 )
 from procession.include.linux.pid import PIDTYPE_PID
+from procession.include.linux.uidgid import GLOBAL_ROOT, INVALID_ID, make_kgid, make_kuid
 
 if TYPE_CHECKING:
     from procession.include.linux.fs import Dentry, File, Iattr, PathRef
@@ -147,7 +148,10 @@ class PidInode(ProcInode):
         if self.i_mode == S_IFDIR | 0o555 or (task.mm is not None and task.mm.dumpable == 1):
             self.i_uid, self.i_gid = task.real_cred.euid, task.real_cred.egid
         else:
-            self.i_uid = self.i_gid = 0
+            ns = (task.mm.user_ns if task.mm is not None else None) or task.kernel.users.init_user_ns
+            uid, gid = make_kuid(ns, 0), make_kgid(ns, 0)
+            self.i_uid = GLOBAL_ROOT if uid == INVALID_ID else uid
+            self.i_gid = GLOBAL_ROOT if gid == INVALID_ID else gid
 
     def setattr(self, attr: Iattr) -> None:
         """Refuse another mode (proc_setattr); raises EPERM."""

@@ -201,7 +201,7 @@ def dev_ioctl(current: Task, net: NetNamespace, cmd: int, arg: UserPtr) -> None:
     if cmd not in _READING and cmd not in _WRITING and cmd != SIOCETHTOOL and not private:
         raise LinuxError(Errno.ENOTTY, "no such ioctl of a socket")
     raw = uaccess.copy_from_user(current, arg, IFREQ_SIZE)
-    if cmd in _WRITING and not capability.capable(current, CAP_NET_ADMIN):
+    if cmd in _WRITING and not capability.ns_capable(current, net.user_ns, CAP_NET_ADMIN):
         raise LinuxError(Errno.EPERM, "interfaces need CAP_NET_ADMIN")
     dev = dev_get_by_name(net, ifr_name(raw).split(b":", 1)[0])
     if cmd in _READING:

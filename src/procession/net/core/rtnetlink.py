@@ -141,7 +141,7 @@ def rtnetlink_rcv_msg(current: Task, ssk: NetlinkSock, nlh: Nlmsghdr) -> bool:
     k = current.kernel
     family = nlh.raw[NLMSG_HDRLEN]
     kind = nlh.type - RTM_BASE & 3
-    if kind != _RTM_GET and not capability.capable(current, CAP_NET_ADMIN):
+    if kind != _RTM_GET and not capability.ns_capable(current, ssk.net.user_ns, CAP_NET_ADMIN):
         raise LinuxError(Errno.EPERM, "changing networks needs CAP_NET_ADMIN")
     if kind == _RTM_GET and nlh.flags & NLM_F_DUMP:
         if _handler(k, family, nlh.type, dump=True) is None and not _of_all(k, nlh.type):

@@ -323,7 +323,7 @@ def sock_setsockopt(current: Task, sk: Sock, optname: int, optval: UserPtr, optl
     value = uaccess.get_user(current, optval, 4, signed=True)
     if optname in _BITS:
         if optname == SO_DEBUG and value:
-            _need_admin(current, Errno.EACCES)
+            _need_admin(current, sk, Errno.EACCES)
         if optname == SO_KEEPALIVE:
             sk.set_keepalive(on=bool(value))
         _set_flag(sk, _BITS[optname], on=bool(value))
@@ -350,8 +350,8 @@ def sock_setsockopt(current: Task, sk: Sock, optname: int, optval: UserPtr, optl
         _set_number(current, sk, optname, value)
 
 
-def _need_admin(current: Task, errno: Errno) -> None:
-    if not capability.capable(current, CAP_NET_ADMIN):
+def _need_admin(current: Task, sk: Sock, errno: Errno) -> None:
+    if not capability.ns_capable(current, sk.net.user_ns, CAP_NET_ADMIN):
         raise LinuxError(errno, "a socket's option needs CAP_NET_ADMIN")
 
 
@@ -367,7 +367,7 @@ def _set_number(current: Task, sk: Sock, optname: int, value: int) -> None:
         sk.no_check = int(bool(value))
     elif optname == SO_PRIORITY:
         if not 0 <= value <= _TC_PRIO_MAX:
-            _need_admin(current, Errno.EPERM)
+            _need_admin(current, sk, Errno.EPERM)
         sk.priority = value
     elif optname == SO_PASSCRED:
         sk.passcred = bool(value)
@@ -378,7 +378,7 @@ def _set_number(current: Task, sk: Sock, optname: int, value: int) -> None:
     elif optname == SO_RCVLOWAT:
         sk.rcvlowat = INT_MAX if value < 0 else value or 1
     elif optname == SO_MARK:
-        _need_admin(current, Errno.EPERM)
+        _need_admin(current, sk, Errno.EPERM)
         sk.mark = value
     elif optname != SO_BSDCOMPAT:  # which is obsolete
         raise LinuxError(Errno.ENOPROTOOPT, f"option {optname}")
@@ -393,7 +393,7 @@ def _set_buffer(current: Task, sk: Sock, optname: int, value: int) -> None:
         if value & UINT_MAX > most:
             value = most
     else:
-        _need_admin(current, Errno.EPERM)
+        _need_admin(current, sk, Errno.EPERM)
     double = (2 * value + INT_MAX + 1 & UINT_MAX) - INT_MAX - 1
     if sending:
         sk.userlocks |= SOCK_SNDBUF_LOCK
@@ -442,7 +442,7 @@ def _set_timestamp(sk: Sock, optname: int, *, on: bool) -> None:
 
 def sock_bindtodevice(current: Task, sk: Sock, optval: UserPtr, optlen: int) -> None:
     """Let a socket see one interface alone, all of them if its name is empty; raises EPERM, EFAULT, ENODEV."""
-    if not capability.capable(current, CAP_NET_RAW):
+    if not capability.ns_capable(current, sk.net.user_ns, CAP_NET_RAW):
         raise LinuxError(Errno.EPERM, "SO_BINDTODEVICE needs CAP_NET_RAW")
     name = uaccess.copy_from_user(current, optval, min(optlen, IFNAMSIZ - 1)).split(b"\0", 1)[0] if optlen else b""
     sk.bound_dev_if = dev.dev_get_by_name(sk.net, name).ifindex if name else 0

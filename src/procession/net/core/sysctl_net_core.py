@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from procession.include.linux.cred import CAP_NET_ADMIN
+from procession.kernel import capability
 from procession.kernel.sysctl import CtlTable, int_table, proc_dointvec
 from procession.kernel.sysctl_vm import stored_int, stored_seconds
 
@@ -36,7 +38,13 @@ def net_int_table(get: Callable[[NetNamespace], int], put: Callable[[NetNamespac
 
         return proc_dointvec(current, buf, count, (put_here,))
 
-    return CtlTable(0o644, show, store)
+    return CtlTable(0o644, show, store, owner=_net_owner)
+
+
+def _net_owner(current: Task) -> bool:
+    """Whether current is root, or administrator of its network (net_ctl_permissions)."""
+    assert current.nsproxy is not None
+    return not current.cred.euid or capability.ns_capable(current, current.nsproxy.net_ns.user_ns, CAP_NET_ADMIN)
 
 
 def _put_somaxconn(net: NetNamespace, value: int) -> None:

@@ -68,7 +68,9 @@ def inet_init(k: Kernel) -> None:
 def inet_create(current: Task, family: int, type: int, protocol: int) -> InetSock:
     """Make a socket; raises ESOCKTNOSUPPORT, EPROTONOSUPPORT, EPERM, EACCES, ENOBUFS."""
     ops, protocol = _find_protocol(family, type, protocol)
-    if type == SOCK_RAW and not capability.capable(current, CAP_NET_RAW):
+    assert current.nsproxy is not None
+    net = current.nsproxy.net_ns
+    if type == SOCK_RAW and not capability.ns_capable(current, net.user_ns, CAP_NET_RAW):
         raise LinuxError(Errno.EPERM, "raw sockets need CAP_NET_RAW")
     k = current.kernel
     if k.net.softnet is None:
@@ -80,8 +82,6 @@ def inet_create(current: Task, family: int, type: int, protocol: int) -> InetSoc
         k.caches[cache].alloc()
     except LinuxError:
         raise LinuxError(Errno.ENOBUFS, "no memory for a socket") from None
-    assert current.nsproxy is not None
-    net = current.nsproxy.net_ns
     sk: InetSock
     if type == SOCK_STREAM:
         stream = TcpSock(k, net, family, type, protocol, ops)

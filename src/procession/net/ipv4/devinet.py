@@ -134,7 +134,7 @@ def devinet_ioctl(current: Task, net: NetNamespace, cmd: int, arg: UserPtr) -> N
     """Answer what an AF_INET socket is asked about addresses; raises EFAULT, EACCES, EINVAL, ENODEV, EADDRNOTAVAIL."""
     raw = uaccess.copy_from_user(current, arg, net_dev.IFREQ_SIZE)
     family, _, wanted = struct.unpack_from("<HH4s", raw, IFNAMSIZ)
-    if cmd not in _READING and not capability.capable(current, CAP_NET_ADMIN):
+    if cmd not in _READING and not capability.ns_capable(current, net.user_ns, CAP_NET_ADMIN):
         raise LinuxError(Errno.EACCES, "addresses need CAP_NET_ADMIN")
     if cmd in _WRITING and family != AF_INET:
         raise LinuxError(Errno.EINVAL, "not an IPv4 address")

@@ -10,6 +10,7 @@ from procession.include.linux.tcp import TCP_CLOSE, TCP_ESTABLISHED
 from procession.include.linux.time import HZ, TICK_PERIOD_NS
 from procession.kernel import hrtimer, wait
 from procession.net import sock_async
+from procession.net.core import net_namespace
 from procession.net.ipv4 import inet_hashtables
 from procession.net.ipv4.sock import SOCK_BINDPORT_LOCK, InetSock, TcpSock, inet_net, jiffies
 
@@ -214,5 +215,5 @@ def sk_put(sk: TcpSock) -> None:
     """
     if sk.counted:
         sk.counted = False
-        sk.net.count -= 1
+        net_namespace.put_net(sk.kernel, sk.net)
         sk.kernel.caches["TCP"].free()

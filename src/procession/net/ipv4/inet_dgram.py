@@ -8,6 +8,7 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.inet import SOCKADDR_IN
 from procession.include.linux.socket import AF_INET, AF_INET6
 from procession.include.linux.tcp import TCP_CLOSE, TCP_ESTABLISHED
+from procession.net.core import net_namespace
 from procession.net.ipv4 import inet_csk, inet_names, raw, udp
 from procession.net.ipv4.sock import SOCK_BINDADDR_LOCK, SOCK_BINDPORT_LOCK, InetSock, UdpSock
 
@@ -71,5 +72,5 @@ def udp_destroy(sk: UdpSock) -> None:
     sk.receive_queue.clear()
     sk.error_queue.clear()
     sk.rmem = 0
-    sk.net.count -= 1
+    net_namespace.put_net(sk.kernel, sk.net)
     sk.kernel.caches["UDP"].free()

@@ -33,15 +33,15 @@ def inet_bind(current: Task, sk: InetSock, name: bytes) -> None:
     if kind == route.RTN_UNICAST and not (sk.freebind or sk.transparent):
         raise LinuxError(Errno.EADDRNOTAVAIL, "not an address of ours")
     port = int.from_bytes(be_port)
-    _check_port(current, port)
+    _check_port(current, sk, port)
     if sk.state != TCP_CLOSE or sk.num:
         raise LinuxError(Errno.EINVAL, "bound already")
     many = kind in (route.RTN_BROADCAST, route.RTN_MULTICAST)
     _finish_bind(sk, address, bytes(4) if many and any(address) and sk.type != SOCK_STREAM else address, port)
 
 
-def _check_port(current: Task, port: int) -> None:
-    if 0 < port < PROT_SOCK and not capability.capable(current, CAP_NET_BIND_SERVICE):
+def _check_port(current: Task, sk: InetSock, port: int) -> None:
+    if 0 < port < PROT_SOCK and not capability.ns_capable(current, sk.net.user_ns, CAP_NET_BIND_SERVICE):
         raise LinuxError(Errno.EACCES, "ports below 1024 need CAP_NET_BIND_SERVICE")
 
 
@@ -71,7 +71,7 @@ def _bind6(current: Task, sk: InetSock, name: bytes) -> None:
     address, port = name[8:24], int.from_bytes(name[2:4])
     if route.is_multicast(address) and sk.type == SOCK_STREAM:
         raise LinuxError(Errno.EINVAL, "a stream of many")
-    _check_port(current, port)
+    _check_port(current, sk, port)
     if sk.state != TCP_CLOSE or sk.num:
         raise LinuxError(Errno.EINVAL, "bound already")
     address = datagram.unmapped(address)

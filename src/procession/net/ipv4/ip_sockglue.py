@@ -214,7 +214,7 @@ def _set_ip_more(current: Task, sk: InetSock, optname: int, value: int, optlen: 
     elif optname == IP_FREEBIND:
         sk.freebind = bool(value)
     elif optname == IP_TRANSPARENT:
-        if not capability.capable(current, CAP_NET_ADMIN):
+        if not capability.ns_capable(current, sk.net.user_ns, CAP_NET_ADMIN):
             raise LinuxError(Errno.EPERM, "IP_TRANSPARENT needs CAP_NET_ADMIN")
         if optlen < 1:
             raise LinuxError(Errno.EINVAL, "setsockopt: length")

@@ -11,6 +11,7 @@ from procession.include.linux.inet import IN6_MAPPED
 from procession.include.linux.socket import AF_INET, AF_INET6
 from procession.include.linux.tcp import TCP_LISTEN
 from procession.include.linux.time import HZ, USER_HZ
+from procession.include.linux.uidgid import uid_here
 from procession.net.core.sock import SOCK_KEEPOPEN
 from procession.net.ipv4 import inet_csk, tcp_ipv4
 from procession.net.ipv4.sock import RawSock, TcpSock, TimewaitSock, UdpSock, inet_net, jiffies
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.nsproxy import NetNamespace
-    from procession.net.ipv4.sock import RequestSock
+    from procession.net.ipv4.sock import InetSock, RequestSock
 
 __all__ = ("inet_proc_init",)
 
@@ -147,6 +148,11 @@ def _timer(sk: TcpSock) -> tuple[int, int]:
     return 0, jiffies(sk.kernel)
 
 
+def _uid(sk: InetSock) -> int:
+    """Return whose a socket is, as the reader calls him."""
+    return uid_here(sk.kernel.current, sk.uid)
+
+
 def _tcp_line(number: int, sk: TcpSock) -> str:
     k = sk.kernel
     active, expires = _timer(sk)
@@ -157,7 +163,7 @@ def _tcp_line(number: int, sk: TcpSock) -> str:
     return (
         f"{number:4d}: {local} {_address(sk.daddr, sk.dport, sk.family)} {sk.state:02X} "
         f"{sk.write_seq - sk.snd_una:08X}:{unread:08X} {active:02X}:{_ticks(k, expires):08X} {sk.csk_retransmits:08X} "
-        f"{sk.uid:5d} {sk.probes_out:8d} {sk.i_ino} {refs} {sk.address():016x} {sk.rto * USER_HZ // HZ} "
+        f"{_uid(sk):5d} {sk.probes_out:8d} {sk.i_ino} {refs} {sk.address():016x} {sk.rto * USER_HZ // HZ} "
         f"{sk.ack_ato * USER_HZ // HZ} {sk.ack_quick << 1 | sk.ack_pingpong} {sk.snd_cwnd} {ssthresh}"
     )
 
@@ -166,7 +172,7 @@ def _half_open_line(number: int, sk: TcpSock, req: RequestSock) -> str:
     left = tcp_ipv4.reqsk_expires(sk, req) * USER_HZ // HZ
     return (
         f"{number:4d}: {_address(req.saddr, req.sport, sk.family)} {_address(req.daddr, req.dport, sk.family)} 03 "
-        f"{0:08X}:{0:08X} 01:{left:08X} {req.retrans:08X} {sk.uid:5d} {0:8d} 0 0 {sk.address():016x}"
+        f"{0:08X}:{0:08X} 01:{left:08X} {req.retrans:08X} {_uid(sk):5d} {0:8d} 0 0 {sk.address():016x}"
     )
 
 
@@ -215,8 +221,8 @@ def tcp6_seq_show(k: Kernel, net: NetNamespace) -> bytes:
 def _datagram_line(sk: UdpSock | RawSock, bucket: int) -> str:
     return (
         f"{bucket:5d}: {_address(sk.rcv_saddr, sk.sport, sk.family)} {_address(sk.daddr, sk.dport, sk.family)} "
-        f"{sk.state:02X} {0:08X}:{sk.rmem:08X} 00:00000000 {0:08X} {sk.uid:5d} {0:8d} {sk.i_ino} 2 {sk.address():016x} "
-        f"{sk.drops}"
+        f"{sk.state:02X} {0:08X}:{sk.rmem:08X} 00:00000000 {0:08X} {_uid(sk):5d} {0:8d} {sk.i_ino} 2 "
+        f"{sk.address():016x} {sk.drops}"
     )
 
 

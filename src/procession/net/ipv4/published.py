@@ -17,6 +17,7 @@ from procession.include.linux.time import NSEC_PER_MSEC
 from procession.include.linux.timer import TimerList
 from procession.kernel import hrtimer
 from procession.mm.uaccess import KernelBuffer
+from procession.net.core import net_namespace
 from procession.net.ipv4 import af_inet, inet_stream, tcp, tcp_ipv4, tcp_recvmsg
 from procession.net.ipv4.sock import TcpSock
 
@@ -75,7 +76,7 @@ class Published:
             return
         sk = TcpSock(k, k.init_net_ns, AF_INET, SOCK_STREAM, IPPROTO_TCP, af_inet.stream_ops())
         sk.counted = False  # it has no file, and never will
-        k.init_net_ns.count -= 1
+        net_namespace.put_net(k, k.init_net_ns)
         tcp_ipv4.tcp_init_sock(sk)
         sk.owned = True
         try:

@@ -29,6 +29,7 @@ from procession.include.linux.socket import AF_INET, AF_INET6, MSG_OOB
 from procession.include.linux.tcp import TCP_CLOSE, TCP_ESTABLISHED
 from procession.lib.checksum import ip_compute_csum
 from procession.mm import uaccess
+from procession.net.core import net_namespace
 from procession.net.core.sock import SOCK_BROADCAST, sock_prot_inuse_add
 from procession.net.ipv4 import datagram, ip_output, route, send_ctl, tcp_wire
 from procession.net.ipv4.skbuff import InetSkb, TcpSkb, alloc_skb
@@ -66,7 +67,7 @@ def raw_close(sk: RawSock) -> None:
     sk.receive_queue.clear()
     sk.error_queue.clear()
     sk.rmem = 0
-    sk.net.count -= 1
+    net_namespace.put_net(sk.kernel, sk.net)
     sk.kernel.caches["RAW"].free()
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from procession.include.linux.inet import IN6_MAPPED
 from procession.include.linux.socket import AF_INET6
 from procession.include.linux.time import HZ
+from procession.include.linux.uidgid import uid_here
 from procession.net.ipv4 import inet_csk, tcp_ipv4, tcp_sockopt
 from procession.net.ipv4.inet_diag import TCPDIAG_GETSOCK, InetDiagEntry, inet_diag_register
 from procession.net.ipv4.sock import TcpSock, TimewaitSock, inet_net, jiffies
@@ -47,7 +48,7 @@ def _entry(sk: TcpSock) -> InetDiagEntry:
     listening = sk.state == 10
     entry.rqueue = len(sk.accept_queue) if listening else max(sk.rcv_nxt - sk.copied_seq, 0)
     entry.wqueue = sk.ack_backlog if listening else sk.write_seq - sk.snd_una
-    entry.uid, entry.inode = sk.uid, sk.i_ino
+    entry.uid, entry.inode = uid_here(sk.kernel.current, sk.uid), sk.i_ino
     entry.bound_dev_if, entry.userlocks, entry.cookie = sk.bound_dev_if, sk.userlocks, sk.address()
     if sk.csk_pending:
         entry.timer = 1 if sk.csk_pending == inet_csk.ICSK_TIME_RETRANS else 4
@@ -70,7 +71,7 @@ def tcp_diag_dump(k: Kernel) -> list[InetDiagEntry]:
                 entry = _of(sk.family, 3, (req.saddr, req.sport), (req.daddr, req.dport))
                 entry.timer, entry.retrans = 1, req.retrans
                 entry.expires_ms = tcp_ipv4.reqsk_expires(sk, req) * 1000 // HZ
-                entry.uid = sk.uid
+                entry.uid = uid_here(sk.kernel.current, sk.uid)
                 found.append(entry)
     for other in tables.ehash.values():
         if isinstance(other, TimewaitSock):

@@ -37,7 +37,7 @@ def _table(sk: NetlinkSock) -> NetlinkTable:
 
 def netlink_capable(current: Task, sk: NetlinkSock, *, receive: bool) -> bool:
     """Whether current may listen to groups, or send to them."""
-    return (receive and _table(sk).nonroot_recv) or capability.capable(current, CAP_NET_ADMIN)
+    return (receive and _table(sk).nonroot_recv) or capability.ns_capable(current, sk.net.user_ns, CAP_NET_ADMIN)
 
 
 def parse(name: bytes) -> tuple[int, int, int]:

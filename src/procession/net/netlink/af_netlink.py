@@ -31,7 +31,7 @@ from procession.include.linux.undo import Undo
 from procession.kernel import sched_account, wait
 from procession.mm import slab, uaccess
 from procession.net import scm as net_scm
-from procession.net.core import filter
+from procession.net.core import filter, net_namespace
 from procession.net.core.sock import SockWaiter, sock_prot_inuse_add, sock_rcvtimeo, sock_sndtimeo
 from procession.net.netlink import address
 from procession.net.netlink.sock import NetlinkCallback, NetlinkSkb, NetlinkSock, NetlinkTable
@@ -132,7 +132,7 @@ def netlink_release(sk: NetlinkSock) -> None:
         _free_skb(sk, sk.receive_queue.popleft())
     sk.callback = None
     sock_prot_inuse_add(sk.net, "NETLINK", -1)
-    sk.net.count -= 1
+    net_namespace.put_net(sk.kernel, sk.net)
     sk.kernel.caches["netlink_sock"].free()
 
 

@@ -27,7 +27,7 @@ from procession.kernel import cred, pid, sched_account, signal_send, time, wait
 from procession.lib import string
 from procession.mm import uaccess
 from procession.net import scm
-from procession.net.core import filter
+from procession.net.core import filter, net_namespace
 from procession.net.core.sock import SOCK_RCVTSTAMP, SockWaiter, sock_prot_inuse_add, sock_rcvtimeo, sock_sndtimeo
 from procession.net.sock_async import SOCK_ASYNC_NOSPACE, SOCK_WAKE_IO, SOCK_WAKE_WAITD, sk_wake_async
 from procession.net.unix import garbage
@@ -190,7 +190,7 @@ def _forget_name(sk: UnixSock) -> None:
         del by_name[sk.addr, sk.type]
     del sk.net.unix_socket_table[sk]
     sock_prot_inuse_add(sk.net, "UNIX", -1)
-    sk.net.count -= 1
+    net_namespace.put_net(sk.kernel, sk.net)
 
 
 def _close_files(k: Kernel, files: Sequence[File]) -> None:

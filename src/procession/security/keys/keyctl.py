@@ -58,6 +58,7 @@ from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.sched import TIF_NOTIFY_RESUME, thread_group_empty
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import InBuf, SizeT, Str, UserPtr
+from procession.include.linux.uidgid import INVALID_ID, gid_here, make_kgid, make_kuid, uid_here
 from procession.include.linux.undo import Undo
 from procession.kernel import capability
 from procession.kernel import cred as kernel_cred
@@ -268,7 +269,13 @@ async def lookup_or_authority(current: Task, serial: int, flags: int, perm: int)
 async def describe(current: Task, serial: int, buffer: UserPtr, buflen: int) -> int:
     """Store type, ids, permissions and description, with a NUL; returns how long that is."""
     found, _ = await lookup_or_authority(current, serial, KEY_LOOKUP_PARTIAL, KEY_VIEW)
-    text = b"%s;%d;%d;%08x;%s" % (found.type.name, _int(found.uid), _int(found.gid), found.perm, found.description)
+    text = b"%s;%d;%d;%08x;%s" % (
+        found.type.name,
+        _int(uid_here(current, found.uid)),
+        _int(gid_here(current, found.gid)),
+        found.perm,
+        found.description,
+    )
     key_put(current.kernel, found)
     return _put(current, buffer, buflen, text[: PAGE_SIZE - 1] + b"\0")
 
@@ -334,7 +341,11 @@ async def chown_key(current: Task, serial: int, uid: int, gid: int) -> int:
     """Give a key to somebody else, whose quota it is in then."""
     if uid == KEEP_ID and gid == KEEP_ID:
         return 0
-    k = current.kernel
+    k, ns = current.kernel, current.cred.user_ns
+    kuid, kgid = make_kuid(ns, uid), make_kgid(ns, gid)
+    if (uid != KEEP_ID and kuid == INVALID_ID) or (gid != KEEP_ID and kgid == INVALID_ID):
+        raise LinuxError(Errno.EINVAL, "no such user or group here")
+    uid, gid = kuid, kgid
     flags = KEY_LOOKUP_CREATE | KEY_LOOKUP_PARTIAL
     found, _ = await process_keys.lookup_user_key(current, serial, flags, KEY_SETATTR)
     try:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.key import KeyState, KeyUser, key_put
+from procession.include.linux.uidgid import kuid_has_mapping, uid_here
 from procession.mm import slab
 from procession.security.keys import gc, key, keyring, process_keys, request_key_auth, user_defined
 
@@ -59,9 +60,11 @@ def proc_key_users_show(current: Task) -> bytes:
     for uid, ns_serial in sorted(k.keys.users):
         if ns_serial != serial:
             continue
-        user = k.keys.users[uid, ns_serial]
+        if not kuid_has_mapping(current.cred.user_ns, uid):
+            continue
+        user, shown = k.keys.users[uid, ns_serial], uid_here(current, uid)
         maxkeys, maxbytes = key.quota(k, uid)
         lines.append(
-            f"{uid:5}: {user.usage:5d} {user.nkeys}/{user.nikeys} {user.qnkeys}/{maxkeys} {user.qnbytes}/{maxbytes}\n"
+            f"{shown:5}: {user.usage:5d} {user.nkeys}/{user.nikeys} {user.qnkeys}/{maxkeys} {user.qnbytes}/{maxbytes}\n"
         )
     return "".join(lines).encode()

@@ -10,6 +10,7 @@ from procession.fs.notify.fanotify.fanotify import FanotifyGroup
 from procession.fs.notify.inotify.inotify_fsnotify import InotifyGroup
 from procession.fs.pipe import PipeFile
 from procession.fs.proc.base import PidDir
+from procession.fs.proc.id_map import IdMapFile
 from procession.fs.proc.mounts import MountsFile
 from procession.fs.proc.namespaces import NsInode
 from procession.fs.proc.sysvipc import SysvipcFile
@@ -19,8 +20,8 @@ from procession.include.linux.fdtable import FD_MASK, FD_SHIFT
 from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFMT, S_IFREG, File, Inode
 from procession.include.linux.key import RequestKeyAuth
 from procession.include.linux.mm_types import VM_DENYWRITE, MmStruct
-from procession.include.linux.nsproxy import UserNamespace, UtsNamespace
-from procession.include.linux.pid import Pid, PidNamespace
+from procession.include.linux.nsproxy import UserNamespace
+from procession.include.linux.pid import PIDTYPE_PID, Pid, PidNamespace
 from procession.include.linux.sched import TASK_DEAD, Task, UserStruct
 from procession.ipc.shm import ShmFile
 from procession.kernel.pidfd import PidfdFile
@@ -159,6 +160,7 @@ def found_creds(seen: Census) -> dict[Cred, int]:
     for sk in seen.sockets:
         names = (sk.peer_cred, *(skb.scm.cred for skb in sk.receive_queue))
         tally([cred for cred in names if cred is not None], creds)
+    tally([file.f_cred for file in seen.open_files if isinstance(file, IdMapFile)], creds)
     rights = [key.payload for key in k.keys.serials.values() if isinstance(key.payload, RequestKeyAuth)]
     return tally([rka.cred for rka in rights if rka.cred is not None], creds)
 
@@ -174,13 +176,74 @@ def _ns_inodes(seen: Census) -> dict[NsInode, None]:
     return {inode: None for inode in inodes if isinstance(inode, NsInode)}
 
 
-def _user_namespaces(seen: Census) -> list[UserNamespace]:
-    """Return the owners of uts namespaces, each as often as it is one."""
-    owned: dict[UtsNamespace, None] = dict.fromkeys([nsproxy.uts_ns for nsproxy in seen.nsproxies])
-    for ns in [inode.ns for inode in _ns_inodes(seen)] + [inode.ns for inode in seen.nsfs_inodes]:
-        if isinstance(ns, UtsNamespace):
-            owned[ns] = None
-    return [ns.user_ns for ns in owned if ns.user_ns is not None]
+def _owned(seen: Census) -> list[Any]:
+    """Return all namespaces that have an owner, each once."""
+    found: dict[Any, None] = {}
+    for nsproxy in seen.nsproxies:
+        found.update(dict.fromkeys((nsproxy.uts_ns, nsproxy.net_ns, nsproxy.pid_ns)))
+    found.update(dict.fromkeys(mnt_namespaces(seen)))
+    found.update(dict.fromkeys(seen.k.ipc.namespaces))
+    found.update(dict.fromkeys([sk.net for sk in (*seen.sockets, *seen.other_sockets)]))
+    files = [inode.ns for inode in _ns_inodes(seen)] + [inode.ns for inode in seen.nsfs_inodes]
+    found.update(dict.fromkeys([ns for ns in files if not isinstance(ns, UserNamespace)]))
+    for p in seen.hashed:
+        own = p.pids[PIDTYPE_PID]
+        found.update(dict.fromkeys([p.pid_ns_for_children, own.numbers[-1].ns if own is not None else None]))
+    for pid in (*seen.rcu_pids, *seen.k.init_pid_ns.pids.values()):
+        found[pid.numbers[-1].ns] = None
+    for ns in [ns for ns in found if isinstance(ns, PidNamespace)]:
+        parent = ns.parent
+        while parent is not None:
+            found[parent] = None
+            parent = parent.parent
+    found.pop(None, None)
+    return list(found)
+
+
+def _user_namespaces(seen: Census, creds: list[Cred]) -> dict[UserNamespace, int]:
+    """Return all user namespaces with the number of references to each."""
+    spaces = tally([user.user_ns for user in seen.k.users.uidhash.values()])
+    tally([cred.user_ns for cred in creds], spaces)
+    tally([ns.user_ns for ns in _owned(seen) if ns.user_ns is not None], spaces)
+    instances = dict.fromkeys([mnt.mnt_sb for ns in mnt_namespaces(seen) for mnt in ns.mounts])
+    tally([sb.s_user_ns for sb in instances if sb.s_user_ns is not None], spaces)
+    tally([inode.ns for inode in seen.nsfs_inodes if isinstance(inode.ns, UserNamespace)], spaces)
+    tally([file.ns for file in seen.open_files if isinstance(file, IdMapFile)], spaces)
+    known, new = set(spaces), list(spaces)
+    while new:
+        parents = [ns.parent for ns in new if ns.parent is not None]
+        tally(parents, spaces)
+        new = [ns for ns in dict.fromkeys(parents) if ns not in known]
+        known.update(new)
+    return spaces
+
+
+def _ucounts(seen: Census, creds: list[Cred], spaces: Iterable[UserNamespace]) -> list[str]:
+    """Return which users of user namespaces have other counts than what they have."""
+    k = seen.k
+    wrong: list[str] = []
+    owned = [*_owned(seen), *spaces]
+    found = tally([holder.ucounts for holder in (*creds, *owned) if holder.ucounts is not None])
+    if set(found) != set(k.users.ucounts.values()):
+        wrong.append(f"{len(k.users.ucounts)} users of user namespaces, found {len(found)}")
+    processes = dict.fromkeys(found, 0)
+    for p in (*seen.tasks[:1], *seen.hashed):
+        at = p.real_cred.ucounts
+        while at is not None:
+            processes[at] += 1
+            at = at.ns.ucounts
+    made = dict.fromkeys(found, 0)
+    for ns in owned:
+        at = ns.ucounts
+        while at is not None:
+            made[at] += 1
+            at = at.ns.ucounts
+    for ucounts, references in found.items():
+        told = ucounts.count, ucounts.processes, sum(ucounts.namespaces.values())
+        seen_here = references, processes[ucounts], made[ucounts]
+        if told != seen_here:
+            wrong.append(f"user {ucounts.uid} of a user namespace: {told}, found {seen_here}")
+    return wrong
 
 
 def validate_cred_counts(seen: Census) -> list[str]:
@@ -197,10 +260,8 @@ def validate_cred_counts(seen: Census) -> list[str]:
 
     users = tally([cred.user for cred in (*creds, *seen.rcu_creds)])
     tally([shp.mlock_user for shp in seen.segments if shp.mlock_user is not None], users)
-    spaces = tally([user.user_ns for user in k.users.uidhash.values()])
-    tally([ns.user_ns for ns in k.ipc.namespaces], spaces)
-    tally(_user_namespaces(seen), spaces)
-    tally([inode.ns for inode in seen.nsfs_inodes if isinstance(inode.ns, UserNamespace)], spaces)
+    spaces = _user_namespaces(seen, [*creds, *seen.rcu_creds])
+    wrong += _ucounts(seen, [*creds, *seen.rcu_creds], spaces)
     tally([ns.creator for ns in spaces if ns.creator is not None], users)
     if seen.sigqueues:
         tally([q.user for q in seen.sigqueues], users)
@@ -212,6 +273,8 @@ def validate_cred_counts(seen: Census) -> list[str]:
         if k.users.uidhash.get((user.uid, user.user_ns.serial)) is not user:
             wrong.append(f"user {user.uid} is not in the hash")
     _compare(seen, wrong, "count", spaces, _count)
+    if "user_namespace" in k.caches:
+        _objects(seen, wrong, "user_namespace", [ns for ns in spaces if ns is not k.users.init_user_ns])
     if len(k.users.uidhash) - 1 != k.caches["uid_cache"].nr_active:
         wrong.append(f"uid_cache objects: {k.caches['uid_cache'].nr_active}, found {len(k.users.uidhash) - 1}")
     return wrong
