@@ -1,6 +1,7 @@
 /* Frames of signals of a 32-bit program, word for word: where they lie, the FPU's state as FSAVE has it, and what a handler
    may change for its return. */
 // needs: i386
+// differs: later kernels round in another way, and a CPU with XSAVE has more to store
 #include "check.h"
 #include <sys/time.h>
 #include <ucontext.h>
