@@ -37,11 +37,11 @@ BREAKS: dict[str, tuple[ModuleType, str, str, str]] = {
     "SIGCONT leaves pending stops": (signal_send, "prepare_signal", "else SIG_KERNEL_STOP_MASK", "else 0"),
     "a stop leaves a pending SIGCONT": (signal_send, "prepare_signal", "gone = _SIGCONT_BIT if", "gone = 0 if"),
     "a standard signal is queued twice": (
-        signal_send, "_send_signal", "if sig < SIGRTMIN and pending.signal & bit:", "if False:"),
+        signal_send, "do_send_signal", "if sig < SIGRTMIN and pending.signal & bit:", "if False:"),
     "a blocked signal is dropped if it is ignored": (
         signal_queue, "sig_ignored", "if (t.blocked | t.real_blocked) >> (sig - 1) & 1:", "if False:"),
     "real-time signals come last in, first out": (
-        signal_send, "_send_signal", "pending.list.append(q)", "pending.list.insert(0, q)"),
+        signal_send, "do_send_signal", "pending.list.append(q)", "pending.list.insert(0, q)"),
     "exec keeps ignored signals no longer": (
         signal_queue, "_flushed", "ignored = ka.handler == SIG_IGN and not force_default", "ignored = False"),
     "exec keeps handlers as ignored": (

@@ -48,7 +48,8 @@ def ptrace_may_access(current: Task, task: Task, mode: int) -> bool:
     mm = task.mm
     # Whoever has executed it may know what it has in memory, whatever namespace it has entered since (4.10).
     reader = mm.user_ns if mm is not None and user_namespace.are_later(current.kernel) else ns
-    if not (mm is not None and mm.dumpable) and not ptrace_has_cap(current, reader):
+    dumpable = mm.dumpable if mm is not None else 0
+    if not dumpable and not ptrace_has_cap(current, reader):
         return False
     # security_ptrace_access_check: the capability module's rule.
     if cred.user_ns is ns and not tcred.cap_permitted & ~cred.cap_permitted:
