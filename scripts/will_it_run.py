@@ -186,7 +186,7 @@ PROGRAMS = (
         "containers (bubblewrap, docker run)",
         "bwrap",
         "bwrap --ro-bind / / --unshare-pid echo ok",
-        why="`prctl(PR_SET_NO_NEW_PRIVS)`, user namespaces: both later than 3.2",
+        why="`prctl(PR_SET_NO_NEW_PRIVS)`, user namespaces: both later than 3.2; bubblewrap runs with `--later all`",
     ),
 )
 
