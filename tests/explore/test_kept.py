@@ -129,7 +129,7 @@ def test_a_worker_keeps_one():
     _unpacked.cache_clear()
     for _ in range(2):
         assert len(work(data, [Job()] * 20).sights) == 20
-    subject = _unpacked(data).subject
+    subject = _unpacked(data).looker.subject
     assert (subject.keeps, subject.runs, subject.lost) == (True, 40, 0)
     assert subject._kept is not None
 

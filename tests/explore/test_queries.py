@@ -127,7 +127,7 @@ def test_what_is_wrong_and_what_is_not(wrong, right):
 def test_two_jobs_and_a_checkpoint_know_queries(tmp_path):
     asked = never("sys_exit:name=alarm then sys_exit:name=dup")
     alone = explore(strangers, properties=[asked], exhaustive=True)
-    looker = jobs._unpacked(jobs.packed(prepared_looker(asked)))
+    looker = jobs._unpacked(jobs.packed(prepared_looker(asked))).looker
     assert [one.text for one in looker.subject.queries] == [asked.text]
     explore(strangers, properties=[asked], exhaustive=True, checkpoint=tmp_path / "state", schedules=3)
     again = explore(strangers, properties=[asked], exhaustive=True, checkpoint=tmp_path / "state")

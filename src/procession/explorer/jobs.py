@@ -33,6 +33,7 @@ __all__ = ("Alone", "Crew", "work")
 
 SLICE: Final = 1.0  # seconds after which a worker sends what it has, and leaves the rest of its batch
 BATCH: Final = 0.2  # seconds that a batch should take
+LEAST: Final = 0.006  # and at least: giving one out, and taking it back, is half a millisecond
 MOST: Final = 256  # schedules in a batch
 AHEAD: Final = 2  # batches for each worker that are given out before they are needed
 # What runs need, of all that is imported here: not the command.
@@ -91,6 +92,7 @@ class Crew:
         self.own = executor is None
         self.begun = False
         self.rate = 0.02  # seconds that a schedule takes
+        self.seconds = BATCH if callable(looker.subject.program) else SLICE  # the more, the more have in common
         self.executor: Executor | None = None
         if executor is not None:
             self.executor = executor if isinstance(executor, Executor) else _of_client(executor)
@@ -126,8 +128,8 @@ class Crew:
 
     def _size(self, left: int) -> int:
         """Return how many schedules the next batch gets: few at the end, so that nobody waits for a slow one."""
-        fair = -(-left // (self.width * AHEAD))
-        return max(1, min(MOST, int(BATCH / self.rate), fair))
+        fair = max(-(-left // (self.width * AHEAD)), int(LEAST / self.rate))
+        return max(1, min(MOST, int(self.seconds / self.rate), fair))
 
     def _give(self, jobs: Sequence[Job]) -> Future[Seen]:
         for _ in range(MOST_LOST):
@@ -228,12 +230,12 @@ def _width(executor: Any) -> int:
 
 def work(data: bytes, jobs: Sequence[Job]) -> Seen:
     """Run schedules of what data describes; those that time is left for, but one at least."""
-    looker = _unpacked(data)
+    branches = _unpacked(data)
     began = time.monotonic()
     sights: list[Sight] = []
     known: dict[Any, Any] = {}
     with collecting_at_once():
-        for looked in Branches(looker).each(iter(jobs), len(jobs)):
+        for looked in branches.each(iter(jobs), len(jobs)):
             sights.append(_once(looked[1], known))
             del looked  # whose machine is the next one's
             if time.monotonic() - began > SLICE:
@@ -317,9 +319,10 @@ def packed(looker: Looker) -> bytes:
 
 
 @lru_cache(maxsize=4)
-def _unpacked(data: bytes) -> Looker:
+def _unpacked(data: bytes) -> Branches:
+    """Return who runs schedules of what data describes: for each batch the same, who has learnt what one takes."""
     program, args, options, programs, own, off, expect, without = pickle.loads(data)  # noqa: S301 -- our own
     if programs is not None:
         options["programs"] = {path: _found(one) for path, one in programs.items()}
     subject = Subject(_found(program), args, **options)
-    return Looker(subject, tuple(_found(one) for one in own), off, _found(expect), without)
+    return Branches(Looker(subject, tuple(_found(one) for one in own), off, _found(expect), without))
