@@ -12,7 +12,7 @@ import sys
 
 import pytest
 from tests.test_determinism import COMMANDS
-from tests.test_programs import NAMES, libraries
+from tests.test_programs import NAMES, libraries, marks
 
 SHARES = 16  # the programs are told of in so many tests, which run side by side
 
@@ -21,15 +21,15 @@ import json, sys
 from procession import Machine
 from procession.tools.tracefile import trace_hash
 
-for argv, cpus in json.load(sys.stdin):
-    result = Machine(root="/", trace=True, cpus=cpus).run(argv)
+for argv, cpus, later in json.load(sys.stdin):
+    result = Machine(root="/", trace=True, cpus=cpus, later=later).run(argv)
     said = [result.status, result.output, result.stderr.decode(errors="backslashreplace")]
     print(json.dumps([*said, len(result.trace), trace_hash(result.trace)]), flush=True)
 """
 
 
 def told(runs, pure):
-    """What one build says of runs, a list of (argv, cpus)."""
+    """What one build says of runs, a list of (argv, cpus, what of after 3.2 there is)."""
     worker = subprocess.run(
         [sys.executable, "-c", WORKER], input=json.dumps(runs), env={**os.environ, "PROCESSION_PURE": pure},
         stdout=subprocess.PIPE, text=True, check=True,
@@ -46,19 +46,22 @@ def assert_same(runs):
 
 @pytest.mark.parametrize("share", range(SHARES))
 def test_programs_leave_the_same_trace(share, compilers):
-    names = NAMES[share::SHARES]
-    assert_same([([str(compilers.compile(name, libraries(name)[0]))], 1) for name in names])
+    runs = []
+    for name in NAMES[share::SHARES]:
+        program = compilers.compile(name, libraries(name)[0])
+        runs.append(([str(program)], 1, ",".join(marks(name, "later"))))
+    assert_same(runs)
 
 
 @pytest.mark.parametrize("cpus", [1, 2])
 def test_commands_leave_the_same_trace(cpus):
-    assert_same([(argv, cpus) for argv in COMMANDS.values()])
+    assert_same([(argv, cpus, "") for argv in COMMANDS.values()])
 
 
 @pytest.mark.parametrize("share", range(4))
 def test_deadlines_cut_in_at_the_same_places(share, deadlines):
     """Three hundred programs, whose timers end anywhere."""
-    assert_same([([deadlines, str(number)], 1 + number % 2) for number in range(share, 300, 4)])
+    assert_same([([deadlines, str(number)], 1 + number % 2, "") for number in range(share, 300, 4)])
 
 
 def both(code):
