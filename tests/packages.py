@@ -34,7 +34,8 @@ PROGRAMS = {
     "make": ["make"], "nano": ["nano"], "nginx": ["nginx"], "perl": ["prove"],
     "procps": ["pgrep", "ps", "top", "watch"], "psmisc": ["fuser"], "redis-server": ["redis-server"],
     "redis-tools": ["redis-benchmark", "redis-cli"], "runit": ["runsvdir"], "s6": ["s6-svscan"], "strace": ["strace"],
-    "tini": ["tini"], "tmux": ["tmux"], "vim": ["vim"], "vim-tiny": ["vi", "vim.tiny"], "zsh-static": ["zsh"],
+    "tini": ["tini"], "tmux": ["tmux"], "vim": ["vim"], "vim-tiny": ["vi", "vim.tiny"], "zsh-common": [],
+    "zsh-static": ["zsh"],
 }
 SERVERS = {
     "apache2-bin": ["apache2"], "golang-go": ["go"], "haproxy": ["haproxy"], "lighttpd": ["lighttpd"],
@@ -42,7 +43,7 @@ SERVERS = {
     "nodejs": ["node"], "openssh-client": ["sftp", "ssh", "ssh-keygen"],
     "openssh-server": ["sshd"], "postgresql": ["postgres"], "rustc": ["rustc"], "socat": ["socat"],
 }
-AS_GOOD = {"gdb-minimal": "gdb", "zsh-static": "zsh"}       # if it is installed
+AS_GOOD = {"gdb-minimal": "gdb", "zsh-common": "zsh", "zsh-static": "zsh"}     # if it is installed
 OTHERWISE = {"gdb-minimal": "gdb"}      # where the release has no such package
 PACKAGE_OF = {program: package for package, programs in (PROGRAMS | SERVERS).items() for program in programs}
 
@@ -89,6 +90,12 @@ def perl_library(folder: Path = FOLDER) -> str:
     """Return where its modules of Perl are, as for PERL5LIB."""
     places = [*folder.glob("root/usr/share/perl/5.*.*"), *folder.glob(f"root/{LIBRARIES}/perl/5.*.*")]
     return ":".join(sorted(str(place) for place in places if not place.is_symlink()))
+
+
+def zsh_functions(folder: Path = FOLDER) -> str:
+    """Return where its functions of zsh are, as for FPATH; "" where the host's are in their place."""
+    own = folder / "root/usr/share/zsh/functions"
+    return ":".join(sorted(str(place) for place in (own, *own.rglob("*")) if place.is_dir()))
 
 
 def missing(installed: Collection[str], wanted: Collection[str] = PROGRAMS) -> list[str]:

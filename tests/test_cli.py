@@ -16,6 +16,7 @@ import tempfile
 
 import pexpect
 import pytest
+from tests.packages import zsh_functions
 from tests.surroundings import need
 
 from procession.arch.x86.syscall_table import NI_SYSCALLS
@@ -245,6 +246,8 @@ def test_the_tab_key(shell, load, tmp_path):
     (tmp_path / "procession").chmod(0o755)
     (tmp_path / "a-file-of-that-name").touch()
     env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "TERM": "dumb"}
+    if functions := zsh_functions():
+        env["FPATH"] = functions
     child = pexpect.spawn(
         need(shell[0]), shell[1:], env=env, cwd=str(tmp_path), encoding="utf-8", timeout=60, dimensions=(24, 200),
     )

@@ -1,6 +1,5 @@
 """A kernel with memory and nothing else, made of the real headers."""
 
-from types import SimpleNamespace
 
 import pytest
 
@@ -21,6 +20,7 @@ from procession.include.linux.fs import (
 )
 from procession.include.linux.kernel import Kernel
 from procession.include.linux.mm_types import TASK_SIZE
+from procession.include.linux.nsproxy import UserNamespace
 from procession.include.linux.resource import RLIM_INFINITY
 from procession.include.linux.sched import SignalStruct, Task, UserStruct
 from procession.include.linux.spinlock import SpinLock
@@ -68,7 +68,7 @@ def make_kernel(megabytes=8):
     page_alloc.mem_init(k)
     for name in ("mm_struct", "vm_area_struct", "filp"):
         slab.kmem_cache_create(k, name, 1)
-    k.users.init_user_ns = SimpleNamespace()
+    k.users.init_user_ns = UserNamespace()
     k.rcu = RcuState()
     k.task = make_task(k)
     return k

@@ -1,5 +1,6 @@
 /* Users and groups go by other numbers in a user namespace, wherever one is told of them or tells of one. */
 // later: all
+// order: who tells of a message and who of its being sent
 // needs: root
 #include "check.h"
 #include <grp.h>

@@ -172,8 +172,8 @@ static void strangers(void) {
     status("registered");
     _exit((int)send_("x"));
   }
+  say("%s", reap(pid)); /* first, so that what it says stands before */
   say("%s", reap(user));
-  say("%s", reap(pid));
   receive();
 }
 

@@ -156,14 +156,18 @@ class Bounded:
         self.waiting[self.level + 1].extend(reversed(more))
 
     def _new(self, nodes: Sequence[Node], number: int, came: int) -> list[Place]:
-        """Return the places at a question of a run that has come to a class, unless there were such before."""
+        """Return the places at a question of a run that has come to a class, unless there were such before.
+
+        Of what is asked in the midst of a step there may be many alike, which are not the same.
+        """
         node = nodes[number]
         places: list[Place] = []
         for answer in range(1, len(node.candidates)):
             key = came, node.kind, node.candidates, answer
-            if key not in self.known:
-                self.known.add(key)
-                places.append(Place(nodes, number, answer))
+            if node.kind in OF_STEPS and key in self.known:
+                continue
+            self.known.add(key)
+            places.append(Place(nodes, number, answer))
         return places
 
     def _put_off(self, places: list[Place], alike: int) -> None:

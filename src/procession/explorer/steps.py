@@ -150,15 +150,7 @@ def trace_classes(steps: list[Step]) -> list[int]:
         if EVERYTHING in step.touched or step.barrier:
             before ^= hash((since, 5))
         before = hash((before, 3))
-        for thing, how in step.touched.items():
-            if how == READS:
-                readers[thing] = readers.get(thing, 0) + before & 0xFFFFFFFFFFFFFFFF
-            elif how == ADDS:
-                adders[thing] = adders.get(thing, 0) + before & 0xFFFFFFFFFFFFFFFF
-            else:
-                writers[thing] = before
-                readers.pop(thing, None)
-                adders.pop(thing, None)
+        _note(step, before, readers, adders, writers)
         if EVERYTHING in step.touched or step.barrier:
             everything, since = before, 0
         last[step.nr] = before
@@ -168,3 +160,18 @@ def trace_classes(steps: list[Step]) -> list[int]:
         total = total + before & 0xFFFFFFFFFFFFFFFF
         classes.append(total)
     return classes
+
+
+def _note(
+    step: Step, number: int, readers: dict[Object, int], adders: dict[Object, int], writers: dict[Object, int]
+) -> None:
+    """Note a step, by its number, with what it has touched."""
+    for thing, how in step.touched.items():
+        if how == READS:
+            readers[thing] = readers.get(thing, 0) + number & 0xFFFFFFFFFFFFFFFF
+        elif how == ADDS:
+            adders[thing] = adders.get(thing, 0) + number & 0xFFFFFFFFFFFFFFFF
+        else:
+            writers[thing] = number
+            readers.pop(thing, None)
+            adders.pop(thing, None)

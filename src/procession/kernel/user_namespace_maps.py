@@ -14,6 +14,7 @@ from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.uidgid import INVALID_ID, make_kgid, make_kuid, map_id_range_down, map_id_up
 from procession.kernel import capability
 from procession.lib import vsprintf
+from procession.lib.string import SPACE
 from procession.mm import uaccess
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ __all__ = ("map_show", "map_write", "setgroups_show", "setgroups_write")
 _MAX_EXTENTS: Final = 340
 _MAX_BASE_EXTENTS: Final = 5  # so many stay in the order in which they were written
 _SETGROUPS_SIZE: Final = 8  # room for what is written to setgroups, with a NUL
-_SPACE: Final = b" \t\n\v\f\r\xa0"  # isspace()
 _ALL: Final[Extent] = (0, 0, INVALID_ID)
 
 # The maps, by the capability that their lines need; project ids need none.
@@ -92,7 +92,7 @@ def map_write(
 
 def _number(line: bytes, at: int) -> tuple[int, int]:
     """Return the number behind white space, as an unsigned int, and where it ends."""
-    while at < len(line) and line[at] in _SPACE:
+    while at < len(line) and line[at] in SPACE:
         at += 1
     value, length = vsprintf.simple_strtoul(line[at:], 10)
     return value & UINT_MAX, at + length
@@ -100,13 +100,13 @@ def _number(line: bytes, at: int) -> tuple[int, int]:
 
 def _parse_line(line: bytes) -> Extent:
     first, at = _number(line, 0)
-    if at >= len(line) or line[at] not in _SPACE:
+    if at >= len(line) or line[at] not in SPACE:
         raise LinuxError(Errno.EINVAL, "not a number and a blank")
     lower, at = _number(line, at)
-    if at >= len(line) or line[at] not in _SPACE:
+    if at >= len(line) or line[at] not in SPACE:
         raise LinuxError(Errno.EINVAL, "not two numbers and a blank")
     count, at = _number(line, at)
-    if line[at:].strip(_SPACE):
+    if line[at:].strip(SPACE):
         raise LinuxError(Errno.EINVAL, "something behind the numbers")
     if not count or first + count > UINT_MAX or lower + count > UINT_MAX:
         raise LinuxError(Errno.EINVAL, "a range that begins or ends beyond all ids, or is empty")
@@ -174,7 +174,7 @@ def setgroups_write(current: Task, ns: UserNamespace, buf: UserPtr, count: int, 
     if pos or count >= _SETGROUPS_SIZE:
         raise LinuxError(Errno.EINVAL, "not at the beginning, or too long")
     text = uaccess.copy_from_user(current, buf, count) if count else b""
-    word = text.split(b"\0", 1)[0].rstrip(_SPACE)
+    word = text.split(b"\0", 1)[0].rstrip(SPACE)
     if word not in (b"allow", b"deny"):
         raise LinuxError(Errno.EINVAL, "neither allow nor deny")
     if word == b"allow":
