@@ -1,6 +1,5 @@
 /* Users and groups go by other numbers in a user namespace, wherever one is told of them or tells of one. */
 // later: all
-// order: who tells of a message and who of its being sent
 // needs: root
 #include "check.h"
 #include <grp.h>
@@ -452,12 +451,10 @@ int main(int argc, char **argv) {
   }
   map(pid, "0 1000 5", "0 2000 10");
   open_gate(&mapped);
-  struct ucred got;
-  for (int i = 0; i < 3; i++) {
-    got = cred_of(fds[0], NULL);
-    say("from %s: %d:%d", got.pid == pid ? "it" : "another", (int)got.uid, (int)got.gid);
-  }
+  struct ucred got[3];
+  for (int i = 0; i < 3; i++) got[i] = cred_of(fds[0], NULL);
   wait_asleep(pid);
+  for (int i = 0; i < 3; i++) say("from %s: %d:%d", got[i].pid == pid ? "it" : "another", (int)got[i].uid, (int)got[i].gid);
   open_gate(&go);
   wait_for(outside);
   struct ucred peer;

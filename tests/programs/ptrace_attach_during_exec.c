@@ -1,5 +1,6 @@
 /* An attach waits while its tracee is in an exec. A signal interrupts that; behind its handler the call is made again,
    SA_RESTART or not. */
+// order: who tells first, the tracer of its attach or the waiter of the other thread's end
 #include "trace.h"
 
 static int *tids;

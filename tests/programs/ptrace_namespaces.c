@@ -39,6 +39,7 @@ int main(void) {
   must(trace(PTRACE_GETSIGINFO, pid, 0, (unsigned long)&info));
   say("from %d", info.si_pid);
   cont(pid, 0);
+  wait_asleep(pid); /* it has said what it says */
   int status;
   pid_t child = (pid_t)must(waitpid(-1, &status, __WALL));
   say("the child: %s, another number: %d", trace_str(status), child > 2);
