@@ -24,7 +24,7 @@ from procession.explorer.steps import READS
 from procession.explorer.subject import Subject
 from procession.explorer.wakeup import Follow, Wanted
 
-RUNS = 60
+RUNS = 24
 WARM = 2  # runs that are made on machines of their own, before one is kept
 NOTHING = frozenset()
 
