@@ -46,6 +46,11 @@ def test_nothing_is_lost(name):
     assert few <= many
 
 
+@pytest.mark.parametrize("name", ["masked", "pending", "position_left", "reset", "shared", "stopped_yet", "suspended"])
+def test_nothing_is_lost_deeper(name):
+    assert told(every(subject(name), 3), name)[0] == told(Bounded(subject(name), 3).runs(), name)[0]
+
+
 @pytest.mark.parametrize(("name", "most"), [("killed_by", 70), ("two_alarms", 53), ("waited_who", 70)])
 def test_much_is_left_out(name, most):
     """More than half of what differs in nothing."""

@@ -81,8 +81,8 @@ class Bounded:
     begun: whether the default schedule was seen.  level: how many deviations there are in the schedules that are run
     now.  left: how many of those are known and still to be run.  waiting, skipped: by level, the places where a
     deviation is to be added, and those where it would change nothing as far as is known.  put_off: places of the last
-    level that come when those that wait are done.  known: what was added to which beginnings, by their classes: in the
-    same class they are the same, with all that can be added behind.
+    level that come when those that wait are done.  known: what was added to which beginnings, by their classes, and at
+    which level: in the same class they are the same, with all that can be added behind, which is less at a higher one.
     """
 
     def __init__(self, subject: Subject, deviations: int, without: frozenset[str] = frozenset()) -> None:
@@ -95,7 +95,7 @@ class Bounded:
         self.left = 1
         self.waiting: list[list[Place]] = [[] for _ in range(deviations + 2)]
         self.put_off: list[Place] = []
-        self.known: set[tuple[int, str, tuple[int, ...], int]] = set()
+        self.known: dict[tuple[int, str, tuple[int, ...], int], int] = {}
         self.skipped: dict[int, list[tuple[Place, tuple[Object, ...]]]] = {}
 
     def runs(self) -> Iterator[Run]:
@@ -161,12 +161,13 @@ class Bounded:
         Of what is asked in the midst of a step there may be many alike, which are not the same.
         """
         node = nodes[number]
+        level = self.level + 1
         places: list[Place] = []
         for answer in range(1, len(node.candidates)):
             key = came, node.kind, node.candidates, answer
-            if node.kind in OF_STEPS and key in self.known:
+            if node.kind in OF_STEPS and self.known.get(key, level + 1) <= level:
                 continue
-            self.known.add(key)
+            self.known[key] = level
             places.append(Place(nodes, number, answer))
         return places
 

@@ -146,7 +146,7 @@ class Checkpoint:
                 "level": bounded.level,
                 "waiting": waiting,
                 "put off": put_off,
-                "known": sorted(bounded.known),
+                "known": [[*key, level] for key, level in bounded.known.items()],
                 "skipped": skipped,
                 "shared": [objects.index(thing, thing) for thing in sorted(shared.objects, key=repr)],
                 "touched": touched,
@@ -179,7 +179,8 @@ class Checkpoint:
         bounded.waiting = [[read_place(runs, one) for one in places] for places in frontier["waiting"]]
         bounded.put_off = [read_place(runs, one) for one in frontier["put off"]]
         bounded.known = {
-            (came, kind, tuple(candidates), answer) for came, kind, candidates, answer in frontier["known"]
+            (came, kind, tuple(candidates), answer): level
+            for came, kind, candidates, answer, level in frontier["known"]
         }
         bounded.skipped = {
             level: [(read_place(runs, place), tuple(things[n] for n in objects)) for place, objects in places]
