@@ -167,8 +167,8 @@ def test_what_the_documents_tell_to_type(line, new_user, belongings):
         text, status = at_terminal(as_typed(line), typed, new_user, home)
     else:
         done = subprocess.run(      # a shell that stays, as where one types: completion looks which one it is
-            ["bash", "-c", f"{as_typed(line)}\nexit $?"], env=new_user, cwd=home, stdin=subprocess.DEVNULL, capture_output=True,
-            text=True, check=False, timeout=SECONDS,
+            ["bash", "-c", f"{as_typed(line)}\nexit $?"], env=new_user, cwd=home, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, check=False, timeout=SECONDS,
         )
         text, status = done.stdout + done.stderr, done.returncode
     for word in WORDS_OF_A_BUG:

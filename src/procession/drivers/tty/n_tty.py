@@ -73,7 +73,7 @@ def n_tty_set_room(tty: TtyStruct) -> None:
     old_left = tty.receive_room
     tty.receive_room = left
     if left and not old_left:
-        tty_buffer.flush_to_ldisc(tty)
+        tty_buffer.tty_flip_buffer_push(tty)
 
 
 def reset_buffer_flags(tty: TtyStruct) -> None:

@@ -1,6 +1,6 @@
 """Flip buffers: input between a driver and the line discipline (drivers/tty/tty_buffer.c).
 
-Differs: a worker moves the bytes in 3.2, some time later; here they are moved at once.
+Differs: a worker moves the bytes in 3.2, some time later; here they are moved at once, but one terminal's at a time.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from procession.include.linux.mm_types import PAGE_SHIFT, PAGE_SIZE
 if TYPE_CHECKING:
     from procession.include.linux.tty import TtyBufhead, TtyStruct
 
-__all__ = ("flush_to_ldisc", "tty_buffer_flush", "tty_flip_buffer_push", "tty_insert_flip_string")
+__all__ = ("tty_buffer_flush", "tty_flip_buffer_push", "tty_insert_flip_string", "waits")
 
 # What the segments of one terminal may be together, and the most that one allocation holds beside its flags.
 TTY_BUFFER_MAX: Final = 65536
@@ -75,8 +75,18 @@ def tty_buffer_flush(tty: TtyStruct) -> None:
 
 
 def tty_flip_buffer_push(tty: TtyStruct) -> None:
-    """Tell the line discipline that input has come."""
-    flush_to_ldisc(tty)
+    """Have the line discipline take what has come, or what it has room for again.
+
+    While it takes another terminal's, that comes first, as one worker does all of it: an echo fills the buffers of the
+    other end until then, and what they have no room for waits.
+    """
+    work = tty.kernel.tty.flip_work
+    work.append(tty)
+    if len(work) > 1:
+        return
+    while work:
+        flush_to_ldisc(work[0])
+        work.popleft()
 
 
 def flush_to_ldisc(tty: TtyStruct) -> None:
@@ -89,15 +99,28 @@ def flush_to_ldisc(tty: TtyStruct) -> None:
         return
     buf.flushing = True
     try:
-        while buf.segments and tty.receive_room:
-            with buf.lock.irq():
-                segment = buf.segments[0]
-                data, taken, _ = segment
-                piece = bytes(data[taken : taken + tty.receive_room])
-                segment[1] = taken + len(piece)
-                if segment[1] == len(data):
-                    _free_first(tty, buf)
-            if piece:
-                n_tty_receive.n_tty_receive_buf(tty, piece)
+        while piece := _next_piece(tty, buf):
+            n_tty_receive.n_tty_receive_buf(tty, piece)
     finally:
         buf.flushing = False
+
+
+def _next_piece(tty: TtyStruct, buf: TtyBufhead) -> bytes:
+    """Take what there is room for from the first segment; the last one stays, and goes on being filled."""
+    with buf.lock.irq():
+        while buf.segments:
+            segment = buf.segments[0]
+            data, taken, _ = segment
+            if taken < len(data):
+                piece = bytes(data[taken : taken + tty.receive_room])
+                segment[1] = taken + len(piece)
+                return piece
+            if len(buf.segments) == 1:
+                break
+            _free_first(tty, buf)
+    return b""
+
+
+def waits(tty: TtyStruct) -> bool:
+    """Return whether there is input that the line discipline has had no room for."""
+    return any(taken < len(data) for data, taken, _ in tty.buf.segments)

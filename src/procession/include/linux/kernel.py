@@ -7,7 +7,7 @@ at once; the others are made by the subsystem's *_init function, which init/main
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Coroutine
 import re
 from typing import TYPE_CHECKING, Any, Final
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from procession.include.linux.task_group import TaskGroup
     from procession.include.linux.taskstats import TaskstatsState
     from procession.include.linux.timer import TimerList
-    from procession.include.linux.tty import TtyDriver
+    from procession.include.linux.tty import TtyDriver, TtyStruct
     from procession.include.linux.workqueue import GlobalCwq, Workqueue
     from procession.include.trace.tracepoints import Trace
     from procession.init.main import InitProgram
@@ -486,6 +486,7 @@ class TtyState:
         "winsize",
         "hvc_wants",
         "hvc_live",
+        "flip_work",
     )  # derived
 
     ptm_driver: TtyDriver  # masters and slaves of pseudo-terminals
@@ -503,6 +504,7 @@ class TtyState:
         self.winsize: tuple[int, int] = (24, 80)  # its rows and columns
         self.hvc_wants: bool = False  # to be told of it at once: nothing is known to lie there, and there is room
         self.hvc_live: bool = False  # somebody watches for input besides
+        self.flip_work: deque[TtyStruct] = deque()  # those whose input is being moved, and then will be
 
 
 class NetState:

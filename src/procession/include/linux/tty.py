@@ -179,8 +179,8 @@ class TtyDriver:
 class TtyBufhead:
     """Input that has come but that the line discipline had no room for (struct tty_bufhead).
 
-    segments: [data, bytes taken, size], oldest first.  memory_used: the sizes together.  flushing: somebody moves them
-    already, or a hangup keeps them.
+    segments: [data, bytes taken, size], oldest first, the last one kept.  memory_used: the sizes together.  flushing:
+    somebody moves them already, or a hangup keeps them.
     """
 
     __slots__ = ("flushing", "lock", "memory_used", "pages", "segments")

@@ -149,9 +149,9 @@ def hvc_poll(k: Kernel) -> bool:
         tty.driver.ops.resize(tty, _WINSIZE.pack(*size, 0, 0))
     n_tty.n_tty_set_room(tty)
     k.tty.hvc_wants = False
-    if tty.buf.segments:
-        tty_buffer.flush_to_ldisc(tty)  # a hangup leaves them
-    if tty.buf.flushing or tty.buf.segments or not tty.receive_room:
+    if tty_buffer.waits(tty):
+        tty_buffer.tty_flip_buffer_push(tty)  # a hangup leaves them
+    if tty.buf.flushing or tty_buffer.waits(tty) or not tty.receive_room:
         tty.throttled = True
         return size is not None
     data = k.console.read(tty.receive_room)
