@@ -3,8 +3,8 @@
 The fair class is in sched_fair.py, real-time in sched_rt.py, the system calls in sched_syscalls.py. The machine loop
 that makes a picked task run is kernel/entry.py.
 
-Differs: of the ticks, only those happen that would do something. rq.tick_ns is the next one that takes the CPU from
-the running task; it is an event like a timer's. No stop class.
+Differs: of the ticks of the only CPU, only those happen that would do something; of several, all while one is not
+idle. rq.tick_ns is the next one; it is an event like a timer's. No stop class.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 from procession.hw.clock import NEVER
 from procession.hw.costs import SWITCH_MM_NS, SWITCH_NS
 from procession.include.linux.bug import bug, bug_on
-from procession.include.linux.kernel_stat import CpuUsageStat
 from procession.include.linux.sched import (
     DEFAULT_PRIO,
     MAX_RT_PRIO,
@@ -34,27 +33,28 @@ from procession.include.linux.sched import (
     set_task_state,
     signal_pending_state,
 )
-from procession.include.linux.spinlock import SpinLock
 from procession.kernel import (
     choose_fault,
     hrtimer,
     latencytop,
     sched_balance,
     sched_choose,
+    sched_cpu_load,
     sched_entity,
     sched_fair,
     sched_load,
+    sched_move,
     sched_rt,
+    sched_rt_push,
+    sched_select,
     sched_stats,
     sched_weight,
 )
+from procession.kernel.sched_rq import Rq
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
-    from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.sched import Task
-    from procession.kernel.sched_fair import CfsRq
-    from procession.kernel.sched_rt import RtRq
 
 __all__ = (
     "Rq",
@@ -72,7 +72,6 @@ __all__ = (
     "nr_uninterruptible",
     "put_prev_task",
     "resched_task",
-    "sched_exec",
     "sched_fork",
     "sched_init",
     "sched_init_granularity",
@@ -88,63 +87,6 @@ __all__ = (
 )
 
 _RT_POLICIES: Final = (SCHED_FIFO, SCHED_RR)
-
-
-class Rq:
-    """One CPU's run queue (struct rq)."""
-
-    __slots__ = (
-        "active_mm",
-        "cfs",
-        "cpu",
-        "cpustat",
-        "curr",
-        "dead",
-        "idle",
-        "kernel",
-        "limit_ns",
-        "lock",
-        "nr_running",
-        "nr_switches",
-        "nr_uninterruptible",
-        "pcount",
-        "rq_cpu_time",
-        "rt",
-        "run_delay",
-        "sched_count",
-        "sched_goidle",
-        "tick_ns",
-        "ttwu_count",
-        "ttwu_local",
-        "yld_count",
-    )
-
-    def __init__(self, k: Kernel, cpu: int, idle: Task) -> None:
-        self.kernel = k
-        self.cpu = cpu
-        self.lock = SpinLock(k.lock_class("rq->lock"))
-        self.cpustat = CpuUsageStat()
-        self.curr = idle
-        self.idle = idle
-        self.active_mm: MmStruct | None = None  # whose page tables the CPU has; idle and kernel threads leave it so
-        self.dead: Task | None = None  # left this CPU for the last time; finish_task_switch puts it
-        self.nr_running = 0  # the running task included, idle not
-        self.nr_switches = 0
-        self.nr_uninterruptible = 0  # may be negative: only the sum over all CPUs has a meaning
-        self.cfs: CfsRq = sched_fair.CfsRq(self, k.sched.root_task_group)
-        k.sched.root_task_group.cfs_rq.append(self.cfs)
-        self.rt: RtRq = sched_rt.RtRq(k.sched)
-        # What /proc/schedstat shows.
-        self.yld_count = 0  # calls of sched_yield(2)
-        self.sched_count = 0  # of do_schedule()
-        self.sched_goidle = 0
-        self.ttwu_count = 0  # wake-ups
-        self.ttwu_local = 0  # on several CPUs, those by a task of the same one
-        self.rq_cpu_time = 0  # how long others than idle ran, up to the last switch
-        self.run_delay = 0  # how long tasks waited for this CPU, all together
-        self.pcount = 0  # how many turns that were
-        self.tick_ns = NEVER  # when the running task's turn ends
-        self.limit_ns = NEVER  # when the machine loop gives another CPU its turn
 
 
 def sched_init(k: Kernel) -> None:
@@ -268,6 +210,8 @@ def check_preempt_curr(rq: Rq, p: Task) -> None:
     elif p.prio < MAX_RT_PRIO:
         if p.prio < curr.prio:
             curr.ti_flags |= TIF_NEED_RESCHED
+        elif rq.sd is not None and p.prio == curr.prio and not curr.ti_flags & TIF_NEED_RESCHED:
+            sched_rt_push.check_preempt_equal_prio(rq, p)
     elif curr.prio >= MAX_RT_PRIO:
         sched_fair.check_preempt_wakeup(rq, curr, p)
 
@@ -283,12 +227,15 @@ def try_to_wake_up(p: Task, mode: int) -> bool:
     k = p.kernel
     rq: Rq = k.sched.runqueues[p.cpu]
     se = p.se
-    if k.nr_cpus > 1 and not se.on_rq:
-        rq = sched_balance.select_task_rq(rq, p)
-    with rq.lock.irq():
+    smp = rq.sd is not None
+    if smp:
+        old_cpu = rq.cpu
+        if not se.on_rq:
+            rq = sched_select.select_task_rq_wake(rq, p, mode)
+        sched_select.ttwu_stat(k, p, old_cpu, mode)
+    else:
         rq.ttwu_count += 1
-        if k.nr_cpus > 1 and rq.cpu == k.cpu:
-            rq.ttwu_local += 1
+    with rq.lock.irq():
         if not se.on_rq:
             if state & TASK_UNINTERRUPTIBLE and not p.flags & PF_FREEZING:
                 rq.nr_uninterruptible -= 1
@@ -300,6 +247,8 @@ def try_to_wake_up(p: Task, mode: int) -> bool:
         if rq.curr is not p:
             check_preempt_curr(rq, p)
         set_task_state(p, TASK_RUNNING)
+        if smp:
+            sched_balance.ttwu_do_wakeup(rq, p)
     return True
 
 
@@ -345,8 +294,8 @@ def wake_up_new_task(p: Task) -> None:
     """Put a newborn on a run queue for the first time."""
     k = p.kernel
     rq: Rq = k.sched.runqueues[p.cpu]
-    if k.nr_cpus > 1:
-        rq = sched_balance.select_task_rq_fork(rq, p)
+    if rq.sd is not None:
+        rq = sched_select.select_task_rq_fork(p)
     if p.set_child_tid:
         p.ti_flags |= TIF_FORK
     with rq.lock.irq():
@@ -354,15 +303,10 @@ def wake_up_new_task(p: Task) -> None:
         if k.trace.sched_wakeup_new:
             k.trace.sched_wakeup_new(p.comm, p.pid, p.prio, 1, rq.cpu)
         check_preempt_curr(rq, p)
+        if rq.sd is not None and p.prio < MAX_RT_PRIO:
+            sched_rt_push.task_woken_rt(rq, p)
         if k.chooser.active:
             sched_choose.choose_after_fork(rq, p)
-
-
-def sched_exec(current: Task) -> None:
-    """A program is about to be replaced, so the task may move for free.
-
-    Differs: it stays; an idle CPU pulls.
-    """
 
 
 # Switching.
@@ -425,16 +369,20 @@ def do_schedule(rq: Rq) -> bool:
                 set_task_state(prev, TASK_RUNNING)
             else:
                 deactivate_task(rq, prev, sleep=True)
-        if not rq.nr_running and k.nr_cpus > 1:
-            sched_balance.idle_balance(rq)
+        if rq.sd is not None:
+            sched_balance.pre_schedule(rq, prev)
 
         # put_prev_task, pick_next_task.
         if prev.prio < MAX_RT_PRIO:
             sched_rt.put_prev_task_rt(rq, prev)
         elif prev is not rq.idle:
             sched_fair.put_prev_task_fair(rq, prev)
+        if rq.active_balance:
+            sched_move.active_load_balance_cpu_stop(rq)
         rt = rq.rt
+        pushes = False
         if rt.nr_running and not rt.throttled:
+            pushes = rq.sd is not None
             next = sched_rt.pick_next_task_rt(rq)
             if k.chooser.exploring:
                 k.chooser.provider.begins(next.pid)
@@ -445,9 +393,13 @@ def do_schedule(rq: Rq) -> bool:
         if next is prev:
             if rq.tick_ns != NEVER or rq.nr_running > 1:
                 k.clock.next_event_ns = 0
-            return False
-        context_switch(rq, prev, next, state)
-    return True
+        else:
+            if rq.sd is not None and (prev is rq.idle or next is rq.idle):
+                sched_balance.select_nohz_load_balancer(rq, next is rq.idle)
+            context_switch(rq, prev, next, state)
+        if pushes:
+            sched_rt_push.push_rt_tasks(rq)
+    return next is not prev
 
 
 def context_switch(rq: Rq, prev: Task, next: Task, state: int) -> None:
@@ -529,24 +481,31 @@ def scheduler_tick(rq: Rq) -> None:
     curr = rq.curr
     if curr is rq.idle:
         return
+    balances = rq.sd is not None and sched_balance.is_tick(rq)
     with rq.lock.irq():
+        if balances:
+            sched_cpu_load.update_cpu_load(rq)
         if curr.prio < MAX_RT_PRIO:
             sched_rt.task_tick_rt(rq, curr)
         else:
             sched_fair.task_tick_fair(rq, curr)
         sched_rt.check_throttle(rq)
+    if balances:
+        sched_balance.trigger_load_balance(rq)
 
 
 def next_tick(rq: Rq) -> int:
-    """Return when scheduler_tick has to look again, NEVER if nobody competes with the running task."""
+    """Return when scheduler_tick has to look again: with one CPU, NEVER if nobody competes with the running task."""
     curr = rq.curr
     if curr is rq.idle:
         return NEVER
     if curr.prio < MAX_RT_PRIO:
-        return sched_rt.next_tick_rt(rq, curr)
-    if rq.nr_running <= 1 and not rq.kernel.sched.nr_cfs_bandwidth:
-        return NEVER
-    return sched_fair.next_tick_fair(rq, curr)
+        tick_ns = sched_rt.next_tick_rt(rq, curr)
+    elif rq.nr_running <= 1 and not rq.kernel.sched.nr_cfs_bandwidth:
+        tick_ns = NEVER
+    else:
+        tick_ns = sched_fair.next_tick_fair(rq, curr)
+    return tick_ns if rq.sd is None else min(tick_ns, sched_balance.next_tick(rq))
 
 
 # Time.
@@ -570,8 +529,8 @@ def nr_running(k: Kernel) -> int:
 
 
 def is_busy(rq: Rq) -> bool:
-    """Whether a CPU has somebody to run: the real-time tasks do not count while they are throttled."""
-    return rq.nr_running > (rq.rt.nr_running if rq.rt.throttled else 0)
+    """Whether a CPU has somebody to run, or a kick: real-time tasks do not count while they are throttled."""
+    return rq.nr_running > (rq.rt.nr_running if rq.rt.throttled else 0) or rq.nohz_balance_kick
 
 
 def nr_uninterruptible(k: Kernel) -> int:

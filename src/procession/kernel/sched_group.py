@@ -17,7 +17,7 @@ from procession.kernel import sched, sched_bandwidth, sched_entity, sched_fair
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
-    from procession.kernel.sched import Rq
+    from procession.kernel.sched_rq import Rq
 
 __all__ = (
     "sched_create_group",
@@ -57,6 +57,9 @@ def sched_destroy_group(k: Kernel, tg: TaskGroup) -> None:
     if tg.parent is not None:
         del tg.parent.children[tg]
     del k.sched.task_groups[tg]
+    for cfs in tg.cfs_rq:
+        if cfs in cfs.rq.leaf_cfs_rq_list:
+            cfs.rq.leaf_cfs_rq_list.remove(cfs)
     # They refer to each other.
     tg.se.clear()
     tg.cfs_rq.clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from procession.include.linux.sched import DEFAULT_PRIO, MAX_RT_PRIO, SCHED_FIFO, SCHED_RR
-from procession.kernel import sched, sched_entity, sched_weight
+from procession.kernel import sched, sched_entity, sched_rt_push, sched_weight
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
@@ -109,6 +109,8 @@ def end_change(rq: sched.Rq, p: Task, change: Change, *, head: bool = False) -> 
             sched.resched_task(p)
         elif not change.running:
             sched.check_preempt_curr(rq, p)
+        if rq.sd is not None and change.prio != p.prio:
+            sched_rt_push.switched_rt(rq, p, change.prio)
     p.kernel.clock.next_event_ns = 0
 
 

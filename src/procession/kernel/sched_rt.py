@@ -1,8 +1,7 @@
 """The real-time scheduling class: SCHED_FIFO and SCHED_RR (kernel/sched_rt.c; spec 17.1).
 
-A CPU's real-time tasks, all together, may use so much of each period; then the CPU has to do without them.
-
-Differs: no pushing and pulling between CPUs beyond what waking does.
+A CPU's real-time tasks, all together, may use so much of each period; then the CPU has to do without them. How they go
+from one CPU to another is in sched_rt_push.py.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_RTTIME
 from procession.include.linux.sched import MAX_RT_PRIO, SCHED_RR, TIF_NEED_RESCHED
 from procession.include.linux.task_group import RUNTIME_INF
 from procession.include.linux.time import NSEC_PER_USEC, TICK_PERIOD_NS
-from procession.kernel import hrtimer
+from procession.kernel import hrtimer, sched_cpu_load
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import SchedState
     from procession.include.linux.sched import Task
-    from procession.kernel.sched import Rq
+    from procession.kernel.sched_rq import Rq
 
 __all__ = (
     "DEF_TIMESLICE_NS",
@@ -32,6 +31,7 @@ __all__ = (
     "next_tick_rt",
     "pick_next_task_rt",
     "put_prev_task_rt",
+    "requeue_task_rt",
     "set_curr_task_rt",
     "task_tick_rt",
     "yield_task_rt",
@@ -140,6 +140,8 @@ def update_curr_rt(rq: Rq) -> None:
     rt = rq.rt
     _replenish(rt, now_ns)
     rt.rt_time_ns += delta_ns
+    if rq.sd is not None:
+        sched_cpu_load.sched_rt_avg_update(rq, delta_ns)
 
 
 def _replenish(rt: RtRq, now_ns: int) -> None:
@@ -217,10 +219,14 @@ def task_tick_rt(rq: Rq, curr: Task) -> None:
 
 def yield_task_rt(rq: Rq) -> None:
     """Put the running task behind its equals."""
-    curr = rq.curr
-    queue = rq.rt.active[curr.prio]
-    queue.remove(curr)
-    queue.append(curr)
+    requeue_task_rt(rq, rq.curr, head=False)
+
+
+def requeue_task_rt(rq: Rq, p: Task, head: bool) -> None:
+    """Put p, who is queued, behind its equals, or ahead of them."""
+    queue = rq.rt.active[p.prio]
+    queue.remove(p)
+    queue.insert(0 if head else len(queue), p)
 
 
 def next_tick_rt(rq: Rq, curr: Task) -> int:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.pid import PidNamespace
     from procession.include.linux.sched import Task
-    from procession.kernel.sched import Rq
     from procession.kernel.sched_fair import CfsRq
+    from procession.kernel.sched_rq import Rq
 
 __all__ = ("proc_pid_schedstat", "sched_debug_show", "show_schedstat")
 

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from procession.include.linux.hrtimer import Hrtimer
     from procession.include.linux.sched import SchedEntity
     from procession.kernel.futex import FutexHash
-    from procession.kernel.sched import Rq
     from procession.kernel.sched_fair import CfsRq
+    from procession.kernel.sched_rq import Rq
 
 __all__ = ("validate_futexes", "validate_locks", "validate_runqueues", "validate_timers", "validate_wait_queues")
 
