@@ -37,6 +37,7 @@ from procession.kernel import (
     choose_fault,
     hrtimer,
     latencytop,
+    sched_activate,
     sched_balance,
     sched_choose,
     sched_cpu_load,
@@ -46,6 +47,7 @@ from procession.kernel import (
     sched_move,
     sched_rt,
     sched_rt_push,
+    sched_rt_throttle,
     sched_select,
     sched_stats,
     sched_weight,
@@ -58,26 +60,19 @@ if TYPE_CHECKING:
 
 __all__ = (
     "Rq",
-    "activate_task",
-    "check_preempt_curr",
     "cond_resched",
-    "deactivate_task",
-    "dequeue_task",
     "do_schedule",
-    "enqueue_task",
     "init_idle",
     "is_busy",
     "nr_context_switches",
     "nr_running",
     "nr_uninterruptible",
-    "put_prev_task",
     "resched_task",
     "sched_fork",
     "sched_init",
     "sched_init_granularity",
     "schedule",
     "scheduler_tick",
-    "set_curr_task",
     "task_nice",
     "task_sched_runtime",
     "try_to_wake_up",
@@ -93,10 +88,18 @@ def sched_init(k: Kernel) -> None:
     """Make the run queues; the calling boot task becomes CPU 0's idle task. The others' follow with init_idle."""
     sched_entity.sched_group_init(k)
     sched_init_granularity(k)
-    k.sched.runqueues = [Rq(k, 0, k.init_task)]
+    k.sched.runqueues = [_new_rq(k, 0, k.init_task)]
     sched_load.calc_load_init(k)
     init_idle(k, k.init_task, 0)
     k.init_task.on_cpu = True
+
+
+def _new_rq(k: Kernel, cpu: int, idle: Task) -> Rq:
+    rq = Rq(k, cpu, idle)
+    rq.cfs = sched_fair.CfsRq(rq, k.sched.root_task_group)
+    k.sched.root_task_group.cfs_rq.append(rq.cfs)
+    rq.rt = sched_rt.RtRq(k.sched)
+    return rq
 
 
 def sched_init_granularity(k: Kernel) -> None:
@@ -110,7 +113,7 @@ def sched_init_granularity(k: Kernel) -> None:
 def init_idle(k: Kernel, idle: Task, cpu: int) -> None:
     """Make idle the task that runs on cpu when nothing else does."""
     if cpu == len(k.sched.runqueues):
-        k.sched.runqueues.append(Rq(k, cpu, idle))
+        k.sched.runqueues.append(_new_rq(k, cpu, idle))
     bug_on(k.sched.runqueues[cpu].idle is not idle, "idle tasks are made in the order of CPUs", cpu)
     set_task_state(idle, TASK_RUNNING)
     idle.cpu = cpu
@@ -127,93 +130,9 @@ def task_nice(p: Task) -> int:
     return p.static_prio - DEFAULT_PRIO
 
 
-# Queueing.
-
-
-def enqueue_task(rq: Rq, p: Task, head: bool = False) -> None:
-    """Put p on its class's queue again after its parameters changed."""
-    if p.prio < MAX_RT_PRIO:
-        sched_rt.enqueue_task_rt(rq, p, wakeup=False, head=head)
-    else:
-        sched_fair.enqueue_task_fair(rq, p, wakeup=False)
-
-
-def dequeue_task(rq: Rq, p: Task) -> None:
-    """Take p off its class's queue for a change of its parameters."""
-    if p.prio < MAX_RT_PRIO:
-        sched_rt.dequeue_task_rt(rq, p)
-    else:
-        sched_fair.dequeue_task_fair(rq, p, sleep=False)
-
-
-def put_prev_task(rq: Rq, p: Task) -> None:
-    """P, which runs, stops running."""
-    if p.prio < MAX_RT_PRIO:
-        sched_rt.put_prev_task_rt(rq, p)
-    else:
-        sched_fair.put_prev_task_fair(rq, p)
-
-
-def set_curr_task(rq: Rq, p: Task) -> None:
-    """P, which runs, is in another class or group from now on."""
-    if p.prio < MAX_RT_PRIO:
-        sched_rt.set_curr_task_rt(rq, p)
-    else:
-        sched_fair.set_curr_task_fair(rq, p)
-
-
-def activate_task(rq: Rq, p: Task, wakeup: bool) -> None:
-    """Make p runnable on rq."""
-    k = rq.kernel
-    clock = k.clock
-    if clock.now_ns >= k.sched.calc_load_update_ns:
-        sched_load.calc_global_load(k)
-    if p.prio < MAX_RT_PRIO:
-        sched_rt.enqueue_task_rt(rq, p, wakeup)
-    else:
-        sched_fair.enqueue_task_fair(rq, p, wakeup)
-    if not p.last_queued:
-        p.last_queued = clock.now_ns
-    if rq.tick_ns == NEVER:
-        # Whoever runs there has company from now on: the machine loop must work out when its turn ends.
-        clock.next_event_ns = 0
-    if rq.cpu != k.cpu and rq.curr is rq.idle:
-        # An idle CPU's clock stands still until there is something to do.
-        clock.cpu_ns[rq.cpu] = max(clock.cpu_ns[rq.cpu], clock.now_ns)
-
-
-def deactivate_task(rq: Rq, p: Task, sleep: bool) -> None:
-    """Take p off rq."""
-    k = rq.kernel
-    if k.clock.now_ns >= k.sched.calc_load_update_ns:
-        sched_load.calc_global_load(k)
-    if sleep and p.state & TASK_UNINTERRUPTIBLE and not p.flags & PF_FREEZING:
-        rq.nr_uninterruptible += 1
-    if p.last_queued:
-        sched_stats.sched_info_dequeued(rq, p)
-    if p.prio < MAX_RT_PRIO:
-        sched_rt.dequeue_task_rt(rq, p)
-    else:
-        sched_fair.dequeue_task_fair(rq, p, sleep)
-
-
 def resched_task(p: Task) -> None:
     """Have the CPU that runs p pick again as soon as p can be left."""
     p.ti_flags |= TIF_NEED_RESCHED
-
-
-def check_preempt_curr(rq: Rq, p: Task) -> None:
-    """Let a task that became runnable take the CPU from the running one if it is due."""
-    curr = rq.curr
-    if curr is rq.idle:
-        curr.ti_flags |= TIF_NEED_RESCHED
-    elif p.prio < MAX_RT_PRIO:
-        if p.prio < curr.prio:
-            curr.ti_flags |= TIF_NEED_RESCHED
-        elif rq.sd is not None and p.prio == curr.prio and not curr.ti_flags & TIF_NEED_RESCHED:
-            sched_rt_push.check_preempt_equal_prio(rq, p)
-    elif curr.prio >= MAX_RT_PRIO:
-        sched_fair.check_preempt_wakeup(rq, curr, p)
 
 
 # Waking.
@@ -241,11 +160,11 @@ def try_to_wake_up(p: Task, mode: int) -> bool:
                 rq.nr_uninterruptible -= 1
             if k.latencytop_enabled and p.prio >= MAX_RT_PRIO:
                 latencytop.account_scheduler_latency(p, k.clock.now_ns - se.exec_start, state)
-            activate_task(rq, p, wakeup=True)
+            sched_activate.activate_task(rq, p, wakeup=True)
         if k.trace.sched_wakeup:
             k.trace.sched_wakeup(p.comm, p.pid, p.prio, 1, rq.cpu)
         if rq.curr is not p:
-            check_preempt_curr(rq, p)
+            sched_activate.check_preempt_curr(rq, p)
         set_task_state(p, TASK_RUNNING)
         if smp:
             sched_balance.ttwu_do_wakeup(rq, p)
@@ -299,10 +218,10 @@ def wake_up_new_task(p: Task) -> None:
     if p.set_child_tid:
         p.ti_flags |= TIF_FORK
     with rq.lock.irq():
-        activate_task(rq, p, wakeup=False)
+        sched_activate.activate_task(rq, p, wakeup=False)
         if k.trace.sched_wakeup_new:
             k.trace.sched_wakeup_new(p.comm, p.pid, p.prio, 1, rq.cpu)
-        check_preempt_curr(rq, p)
+        sched_activate.check_preempt_curr(rq, p)
         if rq.sd is not None and p.prio < MAX_RT_PRIO:
             sched_rt_push.task_woken_rt(rq, p)
         if k.chooser.active:
@@ -368,7 +287,7 @@ def do_schedule(rq: Rq) -> bool:
             if signal_pending_state(state, prev) or (k.chooser.optional and choose_fault.choose_interrupt(prev)):
                 set_task_state(prev, TASK_RUNNING)
             else:
-                deactivate_task(rq, prev, sleep=True)
+                sched_activate.deactivate_task(rq, prev, sleep=True)
         if rq.sd is not None:
             sched_balance.pre_schedule(rq, prev)
 
@@ -489,7 +408,7 @@ def scheduler_tick(rq: Rq) -> None:
             sched_rt.task_tick_rt(rq, curr)
         else:
             sched_fair.task_tick_fair(rq, curr)
-        sched_rt.check_throttle(rq)
+        sched_rt_throttle.check_throttle(rq)
     if balances:
         sched_balance.trigger_load_balance(rq)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from procession.hw.clock import NEVER
 from procession.hw.costs import SWITCH_NS
 from procession.include.linux.sched import TASK_UNINTERRUPTIBLE, TIF_NEED_RESCHED, set_task_state
-from procession.kernel import sched, sched_select
+from procession.kernel import sched, sched_activate, sched_select
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
@@ -56,18 +56,18 @@ def _migration_cpu_stop(rq: sched.Rq, p: Task) -> None:
     k = p.kernel
     dest: sched.Rq = k.sched.runqueues[sched_select.select_fallback_rq(p)]
     with rq.lock.irq():
-        sched.deactivate_task(rq, p, sleep=False)
+        sched_activate.deactivate_task(rq, p, sleep=False)
         if rq.curr is p:
             _stop_running(rq, p)
         sched_select.set_task_cpu(p, dest)
-        sched.activate_task(dest, p, wakeup=False)
-        sched.check_preempt_curr(dest, p)
+        sched_activate.activate_task(dest, p, wakeup=False)
+        sched_activate.check_preempt_curr(dest, p)
 
 
 def _stop_running(rq: sched.Rq, p: Task) -> None:
     """Leave a CPU that is not the executing one to its idle task, which picks anew."""
     k = p.kernel
-    sched.put_prev_task(rq, p)
+    sched_activate.put_prev_task(rq, p)
     p.nivcsw += 1
     rq.nr_switches += 1
     p.ti_flags &= ~TIF_NEED_RESCHED

@@ -24,7 +24,7 @@ from procession.include.linux.topology import (
     SchedDomain,
     SchedGroup,
 )
-from procession.kernel import sched_busiest, sched_cpu_load, sched_entity, sched_move, sched_rt_push
+from procession.kernel import sched_busiest, sched_cpu_load, sched_cpupri, sched_entity, sched_move, sched_rt_push
 from procession.kernel.sched_cpu_load import idle_cpu, jiffies, smp_processor_id
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ def _nohz_idle_balance(this_rq: Rq, idle: int) -> None:
 
 def pre_schedule(rq: Rq, prev: Task) -> None:
     """Before a CPU picks: pull what is more urgent than it will have, or anything if it will have nothing."""
-    if prev.prio < MAX_RT_PRIO and sched_rt_push.highest_prio(rq) > prev.prio:
+    if prev.prio < MAX_RT_PRIO and sched_cpupri.highest_prio(rq) > prev.prio:
         sched_rt_push.pull_rt_task(rq)
     if not rq.nr_running and not rq.stop and not rq.active_balance:
         idle_balance(rq)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from procession.include.linux.limits import UINT_MAX
 from procession.include.linux.sched import MAX_RT_PRIO, SCHED_IDLE
 from procession.include.linux.topology import CPU_IDLE, SD_LOAD_BALANCE, SchedDomain
-from procession.kernel import sched, sched_select
+from procession.kernel import sched_activate, sched_select
 from procession.kernel.sched_cpu_load import smp_processor_id
 
 if TYPE_CHECKING:
@@ -62,10 +62,10 @@ def can_migrate_task(p: Task, rq: Rq, this_cpu: int, sd: SchedDomain, idle: int,
 
 def pull_task(src: Rq, p: Task, this_rq: Rq) -> None:
     """Take p over from another CPU."""
-    sched.deactivate_task(src, p, sleep=False)
+    sched_activate.deactivate_task(src, p, sleep=False)
     sched_select.set_task_cpu(p, this_rq)
-    sched.activate_task(this_rq, p, wakeup=False)
-    sched.check_preempt_curr(this_rq, p)
+    sched_activate.activate_task(this_rq, p, wakeup=False)
+    sched_activate.check_preempt_curr(this_rq, p)
 
 
 def _throttled_lb_pair(cfs: CfsRq, this_cpu: int) -> bool:

@@ -8,7 +8,6 @@ from procession.hw.clock import NEVER
 from procession.include.linux.kernel_stat import CpuUsageStat
 from procession.include.linux.spinlock import SpinLock
 from procession.include.linux.topology import CPU_LOAD_IDX_MAX, SCHED_POWER_SCALE
-from procession.kernel import sched_fair, sched_rt
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -67,6 +66,9 @@ class Rq:
         "yld_count",
     )
 
+    cfs: CfsRq
+    rt: RtRq
+
     def __init__(self, k: Kernel, cpu: int, idle: Task) -> None:
         self.kernel = k
         self.cpu = cpu
@@ -79,9 +81,6 @@ class Rq:
         self.nr_running = 0  # the running task included, idle not
         self.nr_switches = 0
         self.nr_uninterruptible = 0  # may be negative: only the sum over all CPUs has a meaning
-        self.cfs: CfsRq = sched_fair.CfsRq(self, k.sched.root_task_group)
-        k.sched.root_task_group.cfs_rq.append(self.cfs)
-        self.rt: RtRq = sched_rt.RtRq(k.sched)
         # What /proc/schedstat shows.
         self.yld_count = 0  # calls of sched_yield(2)
         self.sched_count = 0  # of do_schedule()

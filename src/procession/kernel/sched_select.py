@@ -20,7 +20,7 @@ from procession.include.linux.topology import (
     WF_SYNC,
     SchedDomain,
 )
-from procession.kernel import sched_entity, sched_rt_push
+from procession.kernel import sched_cpupri, sched_entity
 from procession.kernel.sched_cpu_load import cpu_avg_load_per_task, smp_processor_id, source_load, target_load
 
 if TYPE_CHECKING:
@@ -61,10 +61,7 @@ def select_fallback_rq(p: Task) -> int:
 
 
 def _select_task_rq(p: Task, sd_flag: int, sync: bool) -> int:
-    if p.prio < MAX_RT_PRIO:
-        cpu = sched_rt_push.select_task_rq_rt(p, sd_flag)
-    else:
-        cpu = _select_task_rq_fair(p, sd_flag, sync)
+    cpu = _select_task_rq_rt(p, sd_flag) if p.prio < MAX_RT_PRIO else _select_task_rq_fair(p, sd_flag, sync)
     return cpu if p.cpus_allowed >> cpu & 1 else select_fallback_rq(p)
 
 
@@ -124,6 +121,25 @@ def ttwu_stat(k: Kernel, p: Task, old_cpu: int, mode: int) -> None:
         stat.nr_wakeups_migrate += 1
     if mode & WF_SYNC:
         stat.nr_wakeups_sync += 1
+
+
+# The real-time class.
+
+
+def _select_task_rq_rt(p: Task, sd_flag: int) -> int:
+    """Return where p goes when it wakes or is born: where it was, unless something as urgent runs there."""
+    if sd_flag not in (SD_BALANCE_WAKE, SD_BALANCE_FORK):
+        return p.cpu
+    curr = p.kernel.sched.runqueues[p.cpu].curr
+    if (
+        curr.prio < MAX_RT_PRIO
+        and (not sched_cpupri.is_movable(curr) or curr.prio <= p.prio)
+        and sched_cpupri.is_movable(p)
+    ):
+        target = sched_cpupri.find_lowest_rq(p)
+        if target >= 0:
+            return target
+    return p.cpu
 
 
 # The fair class.
