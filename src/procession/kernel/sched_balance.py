@@ -172,9 +172,10 @@ def _nohz_balancer_kick(k: Kernel) -> None:
 
 def scheduler_ipi(rq: Rq) -> None:
     """An idle CPU has been kicked; if somebody has come meanwhile, it has no time for others."""
-    if rq.curr.ti_flags & TIF_NEED_RESCHED or not idle_cpu(rq):
+    if not idle_cpu(rq):
         rq.nohz_balance_kick = False
         return
+    rq.curr.ti_flags &= ~TIF_NEED_RESCHED  # whoever came has gone again
     rq.idle_balance = True
     _run_rebalance_domains(rq)
 
