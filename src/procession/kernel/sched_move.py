@@ -143,7 +143,10 @@ def active_load_balance_cpu_stop(busiest: Rq) -> None:
     if not busiest.nr_running or sd is None or not sd.flags & SD_LOAD_BALANCE:
         return
     sd.alb_count += 1
-    if _move_one_task(target, busiest, sd):
+    curr, busiest.curr = busiest.curr, busiest.idle  # it does not run while the migration thread would
+    moved = _move_one_task(target, busiest, sd)
+    busiest.curr = curr
+    if moved:
         sd.alb_pushed += 1
     else:
         sd.alb_failed += 1
