@@ -22,6 +22,8 @@ from procession.kernel import (
     sched_select,
     sched_syscalls,
 )
+from procession.tools.validate.census import Census
+from procession.tools.validate.sched import validate_runqueues
 
 from .conftest import BareKernel, _init, sleep, work
 
@@ -604,3 +606,27 @@ def test_the_domain_is_32s():
         "busy_factor 64", "busy_idx 2", "cache_nice_tries 1", "flags 4143", "forkexec_idx 0", "idle_idx 1",
         "imbalance_pct 125", "max_interval 4", "min_interval 1", "name CPU", "newidle_idx 0", "wake_idx 0",
     ]
+
+
+# What is held to be so.
+
+
+def validated(k):
+    return "; ".join(validate_runqueues(Census(k)))
+
+
+@pytest.mark.parametrize(("damage", "said"), [
+    (lambda cfs: cfs.tasks.clear(), r"\[\] could be pulled, queued are \["),
+    (lambda cfs: setattr(cfs, "task_weight", 5), r"task_weight 5, found 2048"),
+    (lambda cfs: cfs.rq.leaf_cfs_rq_list.clear(), r"a queue of 2 that balancing does not find"),
+    (lambda cfs: setattr(cfs.tg, "load_weight", 7), r"load_weight 7, its queues have said 0"),
+    (lambda cfs: setattr(cfs.sched.nohz, "idle_cpus_mask", 1), r"idle_cpus_mask 0x1, idle are 0x2"),
+])
+def test_the_validator_finds_damage(smp, damage, said):
+    """To what other CPUs pull by."""
+    for p in spinners(smp, 0, 0):
+        pin(smp, p, 1)
+    smp.go(limit_ns=5 * MS)
+    assert not validated(smp)
+    damage(smp.sched.runqueues[0].cfs)
+    assert re.search(said, validated(smp))

@@ -1,4 +1,4 @@
-"""Balancing several CPUs (rebalance_domains, load_balance, idle_balance and nohz of kernel/sched_fair.c).
+"""Balancing several CPUs (rebalance_domains and its like in kernel/sched_fair.c; spec 17.4).
 
 A CPU looks for work at a busier one when it is about to go idle, and at ticks: often if it is idle, seldom if it is
 busy. An idle CPU has no ticks; a busy one that finds it could give work away kicks an idle one, the load balancer,

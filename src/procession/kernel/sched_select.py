@@ -1,4 +1,4 @@
-"""Which of several CPUs a task goes to when it wakes, is born, or executes a program (select_task_rq() and its like).
+"""Which of several CPUs a task goes to when it wakes, is born, or executes a program (select_task_rq(); spec 17.4).
 
 A fair task that wakes goes to where it was, or to its waker's CPU if that is not the more loaded one for it. A newborn
 goes to the least loaded CPU, its parent's among about equals. What is where idle CPUs find work is sched_balance.py.
