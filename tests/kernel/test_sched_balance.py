@@ -14,6 +14,7 @@ from procession.kernel import (
     sched,
     sched_affinity,
     sched_balance,
+    sched_busiest,
     sched_cpu_load,
     sched_entity,
     sched_group,
@@ -144,6 +145,17 @@ def test_real_time_tasks_take_power(smp):
     assert rq.sd.groups[0].power == power
 
 
+def test_what_real_time_tasks_took_is_forgotten(smp):
+    """By half each period, half of sched_time_avg."""
+    rt_share(smp, 100)
+    rq = smp.sched.runqueues[0]
+    rq.age_stamp, rq.rt_avg = smp.clock.now_ns, 100 * MS
+    smp.clock.now_ns += 1600 * MS
+    sched_cpu_load.sched_rt_avg_update(rq, 0)
+    assert rq.rt_avg == 100 * MS >> 3
+    assert rq.age_stamp == smp.clock.now_ns - 100 * MS
+
+
 def test_sched_time_avg_says_how_long_power_is_remembered():
     """0 is for not at all, where 3.2 hangs."""
     powers = {}
@@ -223,9 +235,30 @@ def test_who_wakes_comes_to_its_waker_if_that_is_less_loaded(smp, busy, sync, cp
 
 def test_who_may_not_use_a_cpu_does_not_wake_there(smp):
     """It stays, or goes to the first that it may use."""
+    for was in (0, 1):
+        p = sleeper(smp, was)
+        p.cpus_allowed = 1
+        assert wakes_on(smp, p, 1, True) == 0
+
+
+def test_who_moves_keeps_its_place(smp):
+    """As far behind the others as it was."""
     p = sleeper(smp, 0)
-    p.cpus_allowed = 1
-    assert wakes_on(smp, p, 1, True) == 0
+    here, there = (rq.cfs for rq in smp.sched.runqueues)
+    here.min_vruntime, there.min_vruntime = 7 * MS, 50 * MS
+    p.se.vruntime = 8 * MS
+    assert wakes_on(smp, p, 1, False) == 1
+    assert p.se.vruntime == 51 * MS
+
+
+def test_a_group_weighs_what_its_shares_change_by(smp):
+    """effective_load(): a task that comes takes its part of the group's shares along, not its own weight."""
+    tg = sched_group.sched_create_group(smp, smp.sched.root_task_group)
+    tg.load_weight = tg.cfs_rq[0].load_contribution = 1024
+    tg.se[1].weight = 2
+    assert sched_select._effective_load(tg, 1, 1024, 1024) == 512 - 2
+    assert sched_select._effective_load(tg, 1, 0, 0) == 0
+    assert sched_select._effective_load(smp.sched.root_task_group, 1, 33, 44) == 33
 
 
 def test_a_timer_wakes_where_it_was_armed(smp):
@@ -238,12 +271,15 @@ def test_a_timer_wakes_where_it_was_armed(smp):
             seen.append(current.cpu)
         return 0
 
-    other = at(smp, smp.spawn(naps), 1)
-    pin(smp, other, 2)
-    smp.go(limit_ns=MS)
-    other.cpus_allowed = 3
-    (hog,) = spinners(smp, 0)
-    pin(smp, hog, 1)
+    async def ticks(current, arg):
+        while True:
+            await sleep(current, MS)
+
+    tasks = [at(smp, smp.spawn(naps), 1), at(smp, smp.spawn(ticks), 0)]
+    for p in tasks:
+        pin(smp, p, 1 << p.cpu)
+    smp.go(limit_ns=MS // 2)
+    tasks[0].cpus_allowed = 3
     smp.go(limit_ns=60 * MS)
     assert seen == [1] * 10
 
@@ -324,6 +360,26 @@ def test_the_hot_are_taken_if_nothing_else_helps(smp):
     assert not sched_move.can_migrate_task(p, rq0, 1, rq1.sd, CPU_IDLE, pinned)
     assert pinned.all
     assert p.se.statistics.nr_failed_migrations_affine == 1
+
+
+def test_hot_for_ever_and_buddies(smp):
+    """A cost of -1 is no time, however long; who is to run next is hot, unless the other CPU has nothing."""
+    a, b = spinners(smp, 0, 0)
+    no_newidle(smp)
+    smp.go(limit_ns=MS)
+    rq0, rq1 = smp.sched.runqueues
+    p = b if rq0.curr is a else a
+    smp.cpu = 1
+    smp.clock.now_ns = p.se.exec_start + 5000 * MS
+    assert not sched_move.task_hot(p, rq0, rq1.sd)
+    smp.sched.sysctl_sched_migration_cost = -1
+    assert sched_move.task_hot(p, rq0, rq1.sd)
+    smp.sched.sysctl_sched_migration_cost = 0
+    rq0.cfs.next = p.se
+    assert not sched_move.task_hot(p, rq0, rq1.sd)
+    rq1.nr_running = 1
+    assert sched_move.task_hot(p, rq0, rq1.sd)
+    rq1.nr_running = 0
 
 
 def test_a_cpu_that_is_idle_for_short_does_not_look(smp):
@@ -468,7 +524,79 @@ def test_nice_tasks_weigh_less(smp):
     assert len({p.cpu for p in light}) == 1
 
 
+def weigh(rq, load, nr_running):
+    rq.cfs.load, rq.nr_running = load, nr_running
+    rq.cpu_load[:] = [load] * 5
+
+
+@pytest.mark.parametrize(("idle", "this", "other", "imbalance"), [
+    (CPU_IDLE, (0, 0), (2048, 2), 1024),
+    (CPU_IDLE, (0, 0), (1024, 1), None),            # one task is no reason
+    (CPU_IDLE, (0, 0), (4096, 8), 2048),            # half of it
+    (CPU_IDLE, (0, 0), (8192, 4), 3072),            # but of four not more than three
+    (CPU_IDLE, (0, 0), (90_000, 2), 45_000),
+    (CPU_NOT_IDLE, (1024, 1), (2048, 2), 1024),     # half a task: one
+    (CPU_NOT_IDLE, (1024, 1), (1200, 2), None),     # not by a quarter
+    (CPU_NOT_IDLE, (2048, 2), (2048, 2), None),
+    (CPU_NOT_IDLE, (3000, 3), (2048, 2), None),
+    (CPU_NOT_IDLE, (1000, 100), (1500, 100), 250),  # many light ones
+    (CPU_NOT_IDLE, (1024, 1), (1400, 20), 188),
+    (CPU_NOT_IDLE, (2048, 1), (3072, 2), 512),      # one of them would make it worse
+    (CPU_NEWLY_IDLE, (5000, 0), (4000, 2), 0),      # whatever that weighs: but then there is nothing to take
+    (CPU_NEWLY_IDLE, (0, 0), (30, 2), 15),
+])
+def test_who_is_the_busiest_and_by_how_much(smp, idle, this, other, imbalance):
+    """find_busiest_group(), with the figures worked out by hand."""
+    rq0, rq1 = smp.sched.runqueues
+    weigh(rq0, *this)
+    weigh(rq1, *other)
+    group, found = sched_busiest.find_busiest_group(rq0.sd, rq0, idle, 3)
+    weigh(rq0, 0, 0)
+    weigh(rq1, 0, 0)
+    assert (None if group is None else found) == imbalance
+
+
+def test_a_weak_cpu_is_busy_sooner(smp):
+    """Loads are by power: half of it taken by real-time tasks makes one task as much as two."""
+    rq0, rq1 = smp.sched.runqueues
+    weigh(rq1, 2048, 2)
+    rq1.sd.groups[0].power = rq1.cpu_power = 512
+    assert sched_busiest.find_busiest_group(rq0.sd, rq0, CPU_IDLE, 3) == (rq1.sd.groups[0], 1024)
+    weigh(rq1, 1024, 1)
+    assert sched_busiest.find_busiest_queue(rq0, rq1.sd.groups[0], 1023, 3) is None
+    assert sched_busiest.find_busiest_queue(rq0, rq1.sd.groups[0], 1024, 3) is rq1
+    assert sched_busiest.find_busiest_queue(rq0, rq1.sd.groups[0], 1024, 1) is None
+    weigh(rq1, 0, 0)
+
+
+def test_a_heavy_task_stays_if_little_is_to_be_taken(smp):
+    """Unless it weighs no more than twice that, which is rounded down for each queue."""
+    a, b = spinners(smp, 0, 0)
+    rq0, rq1 = smp.sched.runqueues
+    smp.sched.sysctl_sched_migration_cost = 0
+    assert not sched_move.move_tasks(rq1, rq0, 512, rq1.sd, CPU_IDLE, sched_move.Pinned())
+    assert sched_move.move_tasks(rq1, rq0, 513, rq1.sd, CPU_IDLE, sched_move.Pinned())
+    assert [a.cpu, b.cpu] == [0, 1]
+
+
 # Groups.
+
+
+def test_tasks_of_a_group_count_as_its_part(smp):
+    """Four that weigh 256 each in the end: 512 are two of them; none of a throttled group."""
+    tasks = spinners(smp, 0, 0, 0, 0)
+    tg = sched_group.sched_create_group(smp, smp.sched.root_task_group)
+    for p in tasks:
+        p.sched_task_group = tg
+        sched_group.sched_move_task(p)
+    rq0, rq1 = smp.sched.runqueues
+    smp.sched.sysctl_sched_migration_cost = 0
+    tg.cfs_rq[1].throttle_count = 1
+    assert not sched_move.move_tasks(rq1, rq0, 500, rq1.sd, CPU_IDLE, sched_move.Pinned())
+    tg.cfs_rq[1].throttle_count = 0
+    assert sched_move._h_load(tg.cfs_rq[0]) == 1024 * 1024 // 1025
+    assert sched_move._load_balance_fair(rq1, rq0, 500, rq1.sd, CPU_IDLE, sched_move.Pinned()) == 511
+    assert [p.cpu for p in tasks] == [0, 0, 1, 1]
 
 
 def test_a_group_is_pulled_by_its_part_of_the_load(smp):
