@@ -5,6 +5,9 @@ busy. An idle CPU has no ticks; a busy one that finds it could give work away ki
 which looks for all that are idle. Who cannot pull anybody, since the one task there runs, has it pushed at last.
 
 Whom to take is in sched_busiest.py and sched_move.py, where who wakes or is born goes in sched_select.py.
+
+Differs: a CPU that is to reschedule sees it at its next turn, up to 50 µs later, where 3.2's is interrupted: until then
+another that goes idle may pull who has just woken there. Who is idle and kicked forgets it if somebody has come.
 """
 
 from __future__ import annotations
