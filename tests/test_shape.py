@@ -40,6 +40,7 @@ HOT = {
     ("mm/memory.py", "copy_page_range"),
     ("mm/memory.py", "do_linear_fault"),
     ("kernel/fork_mm.py", "dup_mmap"),
+    ("kernel/sched.py", "do_schedule"),
 }
 # Read by users and tests alone.
 FOR_OTHERS = {

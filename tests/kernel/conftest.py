@@ -36,6 +36,7 @@ from procession.kernel import (
     posix_timers,
     rcupdate,
     sched,
+    sched_balance,
     signal_queue,
     taskstats,
     user,
@@ -85,12 +86,16 @@ class BareKernel(Kernel):
         self.taskstats = TaskstatsState(None, cpus, taskstats.taskstats_exit)
         key_proc.key_init(self)
         init_main.smp_init(self)
+        sched_balance.sched_init_smp(self)
         self.init_task.cpus_allowed = (1 << cpus) - 1
         self.tty.console_wait = self.wait_queue_head("console")
         Checker(self, dense=200)
 
     def spawn(self, fn: ThreadFn, arg: object = None, name: str = "") -> Task:
         """Start a task that runs fn; the first one is PID 1 and must not end."""
+        if self.nr_cpus > 1:
+            self.clock.switch_cpu(self.cpu, 0)
+            self.cpu = 0  # where the boot task is
         coro = fork.kernel_thread(self.current, fn, arg, SIGCHLD)
         nr = init_main._at_boot(coro)
         p = kthread.kthread_task(self, nr)

@@ -39,7 +39,7 @@ from procession.include.linux.sched import PF_KTHREAD, PF_NPROC_EXCEEDED, PF_RAN
 from procession.include.linux.syscalls import later_syscall, syscall
 from procession.include.linux.types import Arg, DirFd, Path, UserPtr
 from procession.include.linux.undo import Undo
-from procession.kernel import pid, ptrace, sched, sched_account, signal_queue, ucount
+from procession.kernel import pid, ptrace, sched_account, sched_affinity, signal_queue, ucount
 from procession.lib import string
 from procession.mm import filemap, uaccess
 
@@ -141,7 +141,7 @@ async def do_execve(
         if fd != AT_FDCWD and not filename.startswith("/"):
             _name_by_descriptor(current, bprm, fd)
         undo.push((_put_exec_file, current, bprm))
-        sched.sched_exec(current)
+        await sched_affinity.sched_exec(current)
         exec_mm.bprm_mm_init(current, bprm)
         undo.push((exec_mm.bprm_mm_drop, current, bprm))
 

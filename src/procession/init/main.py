@@ -100,6 +100,7 @@ from procession.kernel import (
     printk,
     rcupdate,
     sched,
+    sched_balance,
     sched_cgroup,
     siginfo,
     signal_queue,
@@ -353,6 +354,7 @@ async def kernel_init(current: Task, kthreadd_done: Completion) -> int:
     if program is None:
         bug("no program to run")
     current.cpus_allowed = (1 << k.nr_cpus) - 1
+    sched_balance.sched_init_smp(k)
     await start_boot_kthreads(current)
     fs_exec.set_task_comm(current, "init")
     devices.open_console(k, current)

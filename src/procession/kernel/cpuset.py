@@ -1,7 +1,7 @@
 """Which CPUs and memory the tasks of a group may use (kernel/cpuset.c; spec cgroups B4).
 
-Differs: there is one memory node. What is asked of the page and slab allocators and of the balancing of CPUs is kept,
-and does nothing.
+Differs: there is one memory node. What is asked of the page and slab allocators is kept, and does nothing; so is what
+is asked of the balancing of CPUs, which all stay in one domain.
 """
 
 from __future__ import annotations

@@ -26,7 +26,19 @@ from procession.include.linux.sched import (
     TIF_NOTIFY_RESUME,
     TIF_SIGPENDING,
 )
-from procession.kernel import fork, hrtimer, lockdep, panic, pid, rcupdate, rseq, sched, sched_choose, signal
+from procession.kernel import (
+    fork,
+    hrtimer,
+    lockdep,
+    panic,
+    pid,
+    rcupdate,
+    rseq,
+    sched,
+    sched_balance,
+    sched_choose,
+    signal,
+)
 from procession.mm import memcontrol_oom, uaccess
 
 if TYPE_CHECKING:
@@ -257,6 +269,8 @@ def _cpu_loop(k: Kernel, rq: sched.Rq) -> None:
                 if dep.chain is not dep.root or rcu.nesting:
                     lockdep.debug_check_no_locks_held(curr)
         elif curr is idle:
+            if rq.nohz_balance_kick:
+                sched_balance.scheduler_ipi(rq)
             if k.sched.idles or not sched.is_busy(rq):
                 return
             sched.do_schedule(rq)

@@ -1,8 +1,9 @@
 """Timers on the virtual clock, and sleeping (kernel/hrtimer.c).
 
-The timers of a machine are one heap of (expiry on the monotonic clock, serial, timer). A cancelled entry stays in it
-until it comes to the top: it is recognised by its serial. `clock.next_event_ns` is when a running CPU has to come here;
-0 means that what it should be must be worked out again.
+The timers of a machine are one heap of (expiry on the monotonic clock, serial, timer), whichever CPU they belong to:
+that only decides where it is found who is woken by one. A cancelled entry stays in it until it comes to the top: it is
+recognised by its serial. `clock.next_event_ns` is when a running CPU has to come here; 0 means that what it should be
+must be worked out again.
 
 Deferrable timers (struct timer_list; kernel/timer.c) stand beside the heap: no idle CPU wakes for them.
 
@@ -24,7 +25,7 @@ from procession.include.linux.syscalls import syscall
 from procession.include.linux.time import KTIME_MAX, TimespecIn, TimespecLeft
 from procession.include.linux.timer import TimerList
 from procession.include.linux.types import UserPtr
-from procession.kernel import rcupdate, sched, time
+from procession.kernel import rcupdate, sched, sched_cpu_load, time
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
@@ -92,6 +93,8 @@ def hrtimer_start_range_ns(k: Kernel, timer: Hrtimer, expires_ns: int, delta_ns:
     timer.delta_ns = timer.expires_ns - expires_ns
     timer.serial = serial
     timer.queued = True
+    if k.nr_cpus > 1:
+        timer.cpu = _hrtimer_get_target(k)
     heap = k.timers.hrtimers
     event_ns = hrtimer_event(k, timer)
     heappush(heap, (event_ns, serial, timer))
@@ -103,6 +106,18 @@ def hrtimer_start_range_ns(k: Kernel, timer: Hrtimer, expires_ns: int, delta_ns:
         heapify(heap)
         # Not again before it has doubled: else many timers would be looked at for each one that is started.
         k.timers.hrtimers_compact = max(2 * len(heap), _COMPACT)
+
+
+def _hrtimer_get_target(k: Kernel) -> int:
+    """Return the CPU that a timer belongs to: the one that arms it, or, if that is idle, the first that is not."""
+    cpu = sched_cpu_load.smp_processor_id(k)
+    rqs: list[sched.Rq] = k.sched.runqueues
+    if not k.sched.sysctl_timer_migration or not sched_cpu_load.idle_cpu(rqs[cpu]):
+        return cpu
+    for rq in rqs:
+        if not sched_cpu_load.idle_cpu(rq):
+            return rq.cpu
+    return cpu
 
 
 def _rounded(expires_ns: int, now_ns: int) -> int:
@@ -203,9 +218,12 @@ def _run_hrtimer(k: Kernel, timer: Hrtimer) -> None:
     timer.queued = False
     if k.trace.hrtimer_expire:
         k.trace.hrtimer_expire(hrtimer_event(k, timer))
+    if k.nr_cpus > 1:
+        k.sched.irq_cpu = timer.cpu
     again_ns = timer.function(timer)
     if again_ns is not None:
         hrtimer_start(k, timer, again_ns)
+    k.sched.irq_cpu = -1
 
 
 def program_event(k: Kernel) -> None:

@@ -3,8 +3,8 @@
 The fair class is in sched_fair.py, real-time in sched_rt.py, the system calls in sched_syscalls.py. The machine loop
 that makes a picked task run is kernel/entry.py.
 
-Differs: of the ticks, only those happen that would do something. rq.tick_ns is the next one that takes the CPU from
-the running task; it is an event like a timer's. No stop class.
+Differs: of the ticks of the only CPU, only those happen that would do something; of several, all while one is not
+idle. rq.tick_ns is the next one; it is an event like a timer's. No stop class.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 from procession.hw.clock import NEVER
 from procession.hw.costs import SWITCH_MM_NS, SWITCH_NS
 from procession.include.linux.bug import bug, bug_on
-from procession.include.linux.kernel_stat import CpuUsageStat
 from procession.include.linux.sched import (
     DEFAULT_PRIO,
     MAX_RT_PRIO,
@@ -34,51 +33,46 @@ from procession.include.linux.sched import (
     set_task_state,
     signal_pending_state,
 )
-from procession.include.linux.spinlock import SpinLock
 from procession.kernel import (
     choose_fault,
     hrtimer,
     latencytop,
+    sched_activate,
     sched_balance,
     sched_choose,
+    sched_cpu_load,
     sched_entity,
     sched_fair,
     sched_load,
+    sched_move,
     sched_rt,
+    sched_rt_push,
+    sched_rt_throttle,
+    sched_select,
     sched_stats,
     sched_weight,
 )
+from procession.kernel.sched_rq import Rq
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
-    from procession.include.linux.mm_types import MmStruct
     from procession.include.linux.sched import Task
-    from procession.kernel.sched_fair import CfsRq
-    from procession.kernel.sched_rt import RtRq
 
 __all__ = (
     "Rq",
-    "activate_task",
-    "check_preempt_curr",
     "cond_resched",
-    "deactivate_task",
-    "dequeue_task",
     "do_schedule",
-    "enqueue_task",
     "init_idle",
     "is_busy",
     "nr_context_switches",
     "nr_running",
     "nr_uninterruptible",
-    "put_prev_task",
     "resched_task",
-    "sched_exec",
     "sched_fork",
     "sched_init",
     "sched_init_granularity",
     "schedule",
     "scheduler_tick",
-    "set_curr_task",
     "task_nice",
     "task_sched_runtime",
     "try_to_wake_up",
@@ -90,71 +84,22 @@ __all__ = (
 _RT_POLICIES: Final = (SCHED_FIFO, SCHED_RR)
 
 
-class Rq:
-    """One CPU's run queue (struct rq)."""
-
-    __slots__ = (
-        "active_mm",
-        "cfs",
-        "cpu",
-        "cpustat",
-        "curr",
-        "dead",
-        "idle",
-        "kernel",
-        "limit_ns",
-        "lock",
-        "nr_running",
-        "nr_switches",
-        "nr_uninterruptible",
-        "pcount",
-        "rq_cpu_time",
-        "rt",
-        "run_delay",
-        "sched_count",
-        "sched_goidle",
-        "tick_ns",
-        "ttwu_count",
-        "ttwu_local",
-        "yld_count",
-    )
-
-    def __init__(self, k: Kernel, cpu: int, idle: Task) -> None:
-        self.kernel = k
-        self.cpu = cpu
-        self.lock = SpinLock(k.lock_class("rq->lock"))
-        self.cpustat = CpuUsageStat()
-        self.curr = idle
-        self.idle = idle
-        self.active_mm: MmStruct | None = None  # whose page tables the CPU has; idle and kernel threads leave it so
-        self.dead: Task | None = None  # left this CPU for the last time; finish_task_switch puts it
-        self.nr_running = 0  # the running task included, idle not
-        self.nr_switches = 0
-        self.nr_uninterruptible = 0  # may be negative: only the sum over all CPUs has a meaning
-        self.cfs: CfsRq = sched_fair.CfsRq(self, k.sched.root_task_group)
-        k.sched.root_task_group.cfs_rq.append(self.cfs)
-        self.rt: RtRq = sched_rt.RtRq(k.sched)
-        # What /proc/schedstat shows.
-        self.yld_count = 0  # calls of sched_yield(2)
-        self.sched_count = 0  # of do_schedule()
-        self.sched_goidle = 0
-        self.ttwu_count = 0  # wake-ups
-        self.ttwu_local = 0  # on several CPUs, those by a task of the same one
-        self.rq_cpu_time = 0  # how long others than idle ran, up to the last switch
-        self.run_delay = 0  # how long tasks waited for this CPU, all together
-        self.pcount = 0  # how many turns that were
-        self.tick_ns = NEVER  # when the running task's turn ends
-        self.limit_ns = NEVER  # when the machine loop gives another CPU its turn
-
-
 def sched_init(k: Kernel) -> None:
     """Make the run queues; the calling boot task becomes CPU 0's idle task. The others' follow with init_idle."""
     sched_entity.sched_group_init(k)
     sched_init_granularity(k)
-    k.sched.runqueues = [Rq(k, 0, k.init_task)]
+    k.sched.runqueues = [_new_rq(k, 0, k.init_task)]
     sched_load.calc_load_init(k)
     init_idle(k, k.init_task, 0)
     k.init_task.on_cpu = True
+
+
+def _new_rq(k: Kernel, cpu: int, idle: Task) -> Rq:
+    rq = Rq(k, cpu, idle)
+    rq.cfs = sched_fair.CfsRq(rq, k.sched.root_task_group)
+    k.sched.root_task_group.cfs_rq.append(rq.cfs)
+    rq.rt = sched_rt.RtRq(k.sched)
+    return rq
 
 
 def sched_init_granularity(k: Kernel) -> None:
@@ -168,7 +113,7 @@ def sched_init_granularity(k: Kernel) -> None:
 def init_idle(k: Kernel, idle: Task, cpu: int) -> None:
     """Make idle the task that runs on cpu when nothing else does."""
     if cpu == len(k.sched.runqueues):
-        k.sched.runqueues.append(Rq(k, cpu, idle))
+        k.sched.runqueues.append(_new_rq(k, cpu, idle))
     bug_on(k.sched.runqueues[cpu].idle is not idle, "idle tasks are made in the order of CPUs", cpu)
     set_task_state(idle, TASK_RUNNING)
     idle.cpu = cpu
@@ -185,91 +130,9 @@ def task_nice(p: Task) -> int:
     return p.static_prio - DEFAULT_PRIO
 
 
-# Queueing.
-
-
-def enqueue_task(rq: Rq, p: Task, head: bool = False) -> None:
-    """Put p on its class's queue again after its parameters changed."""
-    if p.prio < MAX_RT_PRIO:
-        sched_rt.enqueue_task_rt(rq, p, wakeup=False, head=head)
-    else:
-        sched_fair.enqueue_task_fair(rq, p, wakeup=False)
-
-
-def dequeue_task(rq: Rq, p: Task) -> None:
-    """Take p off its class's queue for a change of its parameters."""
-    if p.prio < MAX_RT_PRIO:
-        sched_rt.dequeue_task_rt(rq, p)
-    else:
-        sched_fair.dequeue_task_fair(rq, p, sleep=False)
-
-
-def put_prev_task(rq: Rq, p: Task) -> None:
-    """P, which runs, stops running."""
-    if p.prio < MAX_RT_PRIO:
-        sched_rt.put_prev_task_rt(rq, p)
-    else:
-        sched_fair.put_prev_task_fair(rq, p)
-
-
-def set_curr_task(rq: Rq, p: Task) -> None:
-    """P, which runs, is in another class or group from now on."""
-    if p.prio < MAX_RT_PRIO:
-        sched_rt.set_curr_task_rt(rq, p)
-    else:
-        sched_fair.set_curr_task_fair(rq, p)
-
-
-def activate_task(rq: Rq, p: Task, wakeup: bool) -> None:
-    """Make p runnable on rq."""
-    k = rq.kernel
-    clock = k.clock
-    if clock.now_ns >= k.sched.calc_load_update_ns:
-        sched_load.calc_global_load(k)
-    if p.prio < MAX_RT_PRIO:
-        sched_rt.enqueue_task_rt(rq, p, wakeup)
-    else:
-        sched_fair.enqueue_task_fair(rq, p, wakeup)
-    if not p.last_queued:
-        p.last_queued = clock.now_ns
-    if rq.tick_ns == NEVER:
-        # Whoever runs there has company from now on: the machine loop must work out when its turn ends.
-        clock.next_event_ns = 0
-    if rq.cpu != k.cpu and rq.curr is rq.idle:
-        # An idle CPU's clock stands still until there is something to do.
-        clock.cpu_ns[rq.cpu] = max(clock.cpu_ns[rq.cpu], clock.now_ns)
-
-
-def deactivate_task(rq: Rq, p: Task, sleep: bool) -> None:
-    """Take p off rq."""
-    k = rq.kernel
-    if k.clock.now_ns >= k.sched.calc_load_update_ns:
-        sched_load.calc_global_load(k)
-    if sleep and p.state & TASK_UNINTERRUPTIBLE and not p.flags & PF_FREEZING:
-        rq.nr_uninterruptible += 1
-    if p.last_queued:
-        sched_stats.sched_info_dequeued(rq, p)
-    if p.prio < MAX_RT_PRIO:
-        sched_rt.dequeue_task_rt(rq, p)
-    else:
-        sched_fair.dequeue_task_fair(rq, p, sleep)
-
-
 def resched_task(p: Task) -> None:
     """Have the CPU that runs p pick again as soon as p can be left."""
     p.ti_flags |= TIF_NEED_RESCHED
-
-
-def check_preempt_curr(rq: Rq, p: Task) -> None:
-    """Let a task that became runnable take the CPU from the running one if it is due."""
-    curr = rq.curr
-    if curr is rq.idle:
-        curr.ti_flags |= TIF_NEED_RESCHED
-    elif p.prio < MAX_RT_PRIO:
-        if p.prio < curr.prio:
-            curr.ti_flags |= TIF_NEED_RESCHED
-    elif curr.prio >= MAX_RT_PRIO:
-        sched_fair.check_preempt_wakeup(rq, curr, p)
 
 
 # Waking.
@@ -283,23 +146,28 @@ def try_to_wake_up(p: Task, mode: int) -> bool:
     k = p.kernel
     rq: Rq = k.sched.runqueues[p.cpu]
     se = p.se
-    if k.nr_cpus > 1 and not se.on_rq:
-        rq = sched_balance.select_task_rq(rq, p)
-    with rq.lock.irq():
+    smp = rq.sd is not None
+    if smp:
+        old_cpu = rq.cpu
+        if not se.on_rq:
+            rq = sched_select.select_task_rq_wake(rq, p, mode)
+        sched_select.ttwu_stat(k, p, old_cpu, mode)
+    else:
         rq.ttwu_count += 1
-        if k.nr_cpus > 1 and rq.cpu == k.cpu:
-            rq.ttwu_local += 1
+    with rq.lock.irq():
         if not se.on_rq:
             if state & TASK_UNINTERRUPTIBLE and not p.flags & PF_FREEZING:
                 rq.nr_uninterruptible -= 1
             if k.latencytop_enabled and p.prio >= MAX_RT_PRIO:
                 latencytop.account_scheduler_latency(p, k.clock.now_ns - se.exec_start, state)
-            activate_task(rq, p, wakeup=True)
+            sched_activate.activate_task(rq, p, wakeup=True)
         if k.trace.sched_wakeup:
             k.trace.sched_wakeup(p.comm, p.pid, p.prio, 1, rq.cpu)
         if rq.curr is not p:
-            check_preempt_curr(rq, p)
+            sched_activate.check_preempt_curr(rq, p)
         set_task_state(p, TASK_RUNNING)
+        if smp:
+            sched_balance.ttwu_do_wakeup(rq, p)
     return True
 
 
@@ -345,24 +213,19 @@ def wake_up_new_task(p: Task) -> None:
     """Put a newborn on a run queue for the first time."""
     k = p.kernel
     rq: Rq = k.sched.runqueues[p.cpu]
-    if k.nr_cpus > 1:
-        rq = sched_balance.select_task_rq_fork(rq, p)
+    if rq.sd is not None:
+        rq = sched_select.select_task_rq_fork(p)
     if p.set_child_tid:
         p.ti_flags |= TIF_FORK
     with rq.lock.irq():
-        activate_task(rq, p, wakeup=False)
+        sched_activate.activate_task(rq, p, wakeup=False)
         if k.trace.sched_wakeup_new:
             k.trace.sched_wakeup_new(p.comm, p.pid, p.prio, 1, rq.cpu)
-        check_preempt_curr(rq, p)
+        sched_activate.check_preempt_curr(rq, p)
+        if rq.sd is not None and p.prio < MAX_RT_PRIO:
+            sched_rt_push.task_woken_rt(rq, p)
         if k.chooser.active:
             sched_choose.choose_after_fork(rq, p)
-
-
-def sched_exec(current: Task) -> None:
-    """A program is about to be replaced, so the task may move for free.
-
-    Differs: it stays; an idle CPU pulls.
-    """
 
 
 # Switching.
@@ -424,17 +287,21 @@ def do_schedule(rq: Rq) -> bool:
             if signal_pending_state(state, prev) or (k.chooser.optional and choose_fault.choose_interrupt(prev)):
                 set_task_state(prev, TASK_RUNNING)
             else:
-                deactivate_task(rq, prev, sleep=True)
-        if not rq.nr_running and k.nr_cpus > 1:
-            sched_balance.idle_balance(rq)
+                sched_activate.deactivate_task(rq, prev, sleep=True)
+        if rq.sd is not None:
+            sched_balance.pre_schedule(rq, prev)
 
         # put_prev_task, pick_next_task.
         if prev.prio < MAX_RT_PRIO:
             sched_rt.put_prev_task_rt(rq, prev)
         elif prev is not rq.idle:
             sched_fair.put_prev_task_fair(rq, prev)
+        if rq.active_balance:
+            sched_move.active_load_balance_cpu_stop(rq)
         rt = rq.rt
+        pushes = False
         if rt.nr_running and not rt.throttled:
+            pushes = rq.sd is not None
             next = sched_rt.pick_next_task_rt(rq)
             if k.chooser.exploring:
                 k.chooser.provider.begins(next.pid)
@@ -445,9 +312,13 @@ def do_schedule(rq: Rq) -> bool:
         if next is prev:
             if rq.tick_ns != NEVER or rq.nr_running > 1:
                 k.clock.next_event_ns = 0
-            return False
-        context_switch(rq, prev, next, state)
-    return True
+        else:
+            if rq.sd is not None and (prev is rq.idle or next is rq.idle):
+                sched_balance.select_nohz_load_balancer(rq, next is rq.idle)
+            context_switch(rq, prev, next, state)
+        if pushes:
+            sched_rt_push.push_rt_tasks(rq)
+    return next is not prev
 
 
 def context_switch(rq: Rq, prev: Task, next: Task, state: int) -> None:
@@ -529,24 +400,31 @@ def scheduler_tick(rq: Rq) -> None:
     curr = rq.curr
     if curr is rq.idle:
         return
+    balances = rq.sd is not None and sched_balance.is_tick(rq)
     with rq.lock.irq():
+        if balances:
+            sched_cpu_load.update_cpu_load(rq)
         if curr.prio < MAX_RT_PRIO:
             sched_rt.task_tick_rt(rq, curr)
         else:
             sched_fair.task_tick_fair(rq, curr)
-        sched_rt.check_throttle(rq)
+        sched_rt_throttle.check_throttle(rq)
+    if balances:
+        sched_balance.trigger_load_balance(rq)
 
 
 def next_tick(rq: Rq) -> int:
-    """Return when scheduler_tick has to look again, NEVER if nobody competes with the running task."""
+    """Return when scheduler_tick has to look again: with one CPU, NEVER if nobody competes with the running task."""
     curr = rq.curr
     if curr is rq.idle:
         return NEVER
     if curr.prio < MAX_RT_PRIO:
-        return sched_rt.next_tick_rt(rq, curr)
-    if rq.nr_running <= 1 and not rq.kernel.sched.nr_cfs_bandwidth:
-        return NEVER
-    return sched_fair.next_tick_fair(rq, curr)
+        tick_ns = sched_rt.next_tick_rt(rq, curr)
+    elif rq.nr_running <= 1 and not rq.kernel.sched.nr_cfs_bandwidth:
+        tick_ns = NEVER
+    else:
+        tick_ns = sched_fair.next_tick_fair(rq, curr)
+    return tick_ns if rq.sd is None else min(tick_ns, sched_balance.next_tick(rq))
 
 
 # Time.
@@ -570,8 +448,8 @@ def nr_running(k: Kernel) -> int:
 
 
 def is_busy(rq: Rq) -> bool:
-    """Whether a CPU has somebody to run: the real-time tasks do not count while they are throttled."""
-    return rq.nr_running > (rq.rt.nr_running if rq.rt.throttled else 0)
+    """Whether a CPU has somebody to run, or a kick: real-time tasks do not count while they are throttled."""
+    return rq.nr_running > (rq.rt.nr_running if rq.rt.throttled else 0) or rq.nohz_balance_kick
 
 
 def nr_uninterruptible(k: Kernel) -> int:

@@ -24,8 +24,8 @@ from procession.kernel.sched_weight import calc_delta_fair
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import SchedEntity, Task
-    from procession.kernel.sched import Rq
     from procession.kernel.sched_fair import CfsRq
+    from procession.kernel.sched_rq import Rq
 
 __all__ = (
     "budget_inside",

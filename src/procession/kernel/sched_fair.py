@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import SchedState
     from procession.include.linux.sched import SchedEntity, Task
     from procession.include.linux.task_group import TaskGroup
-    from procession.kernel.sched import Rq
+    from procession.kernel.sched_rq import Rq
 
 __all__ = (
     "NOT_ASKED",
@@ -61,6 +61,12 @@ class CfsRq:
         "h_nr_running",
         "last",
         "load",
+        "load_avg",
+        "load_contribution",
+        "load_exec_stamp",
+        "load_last",
+        "load_period",
+        "load_stamp",
         "min_vruntime",
         "next",
         "nr_running",
@@ -70,6 +76,9 @@ class CfsRq:
         "runtime_remaining",
         "sched",
         "serial",
+        "smp",
+        "task_weight",
+        "tasks",
         "tg",
         "throttle_count",
         "throttled",
@@ -92,6 +101,16 @@ class CfsRq:
         self.load = 0  # weights of all that are queued, curr included
         self.nr_running = 0
         self.serial = 0
+        # Of several CPUs' queues: the tasks in it, who came last first; and what a group's has weighed on average.
+        self.smp = rq.kernel.nr_cpus > 1
+        self.tasks: list[Task] = []
+        self.task_weight = 0
+        self.load_avg = 0  # weight times ns, in load_period
+        self.load_period = 0
+        self.load_stamp = 0  # when that was updated last,
+        self.load_last = 0  # when there was somebody then
+        self.load_exec_stamp = 0  # and how long the group had run
+        self.load_contribution = 0  # what the group knows of it
         # Of a group's queue.
         self.h_nr_running = 0  # tasks in it, and in those below that are not throttled
         self.runtime_enabled = False  # the group has a quota
@@ -161,6 +180,8 @@ def enqueue_entity(cfs: CfsRq, se: SchedEntity, wakeup: bool) -> None:
     if not wakeup:
         se.vruntime += cfs.min_vruntime
     update_curr(cfs, cfs.rq.kernel.clock.now_ns)
+    if cfs.smp:
+        sched_entity.account_entity_enqueue(cfs, se)
     cfs.load += se.weight
     cfs.nr_running += 1
     grouped = se.parent is not None
@@ -186,6 +207,8 @@ def dequeue_entity(cfs: CfsRq, se: SchedEntity, sleep: bool) -> None:
     if cfs.curr is not se:
         _remove(cfs, se)
     se.on_rq = False
+    if cfs.smp:
+        sched_entity.account_entity_dequeue(cfs, se)
     cfs.load -= se.weight
     cfs.nr_running -= 1
     if not sleep:
@@ -231,8 +254,15 @@ def _enqueue_groups(se: SchedEntity) -> bool:
         if not se.on_rq:
             enqueue_entity(se.cfs_rq, se, wakeup=True)
         elif se.parent is not None:
-            sched_entity.update_cfs_shares(se.cfs_rq)
+            _update_group(se.cfs_rq)
     return True
+
+
+def _update_group(cfs: CfsRq) -> None:
+    """A group below has got or lost somebody."""
+    if cfs.smp:
+        sched_entity.update_cfs_load(cfs, False)
+    sched_entity.update_cfs_shares(cfs)
 
 
 def dequeue_task_fair(rq: Rq, p: Task, sleep: bool) -> None:
@@ -259,7 +289,7 @@ def _dequeue_groups(se: SchedEntity, sleep: bool) -> bool:
             _set_next_buddy(se)  # the rest of the turn is its group's
         emptied = False
         if se.parent is not None:
-            sched_entity.update_cfs_shares(se.cfs_rq)
+            _update_group(se.cfs_rq)
     return True
 
 
@@ -413,7 +443,7 @@ def check_preempt_wakeup(rq: Rq, curr: Task, p: Task) -> None:
     se = curr.se
     scale = se.cfs_rq.nr_running >= rq.kernel.sched.sched_nr_latency
     if se.cfs_rq is not pse.cfs_rq:
-        se, pse = _find_matching_se(se, pse)
+        se, pse = sched_entity.find_matching_se(se, pse)
     cfs = se.cfs_rq
     update_curr(cfs, rq.kernel.clock.now_ns)
     if wakeup_preempt_entity(cfs, se, pse) == 1:
@@ -424,32 +454,6 @@ def check_preempt_wakeup(rq: Rq, curr: Task, p: Task) -> None:
         curr.ti_flags |= TIF_NEED_RESCHED
         if scale and se.on_rq and se.task is not None:
             _set_last_buddy(se)
-
-
-def _find_matching_se(se: SchedEntity, pse: SchedEntity) -> tuple[SchedEntity, SchedEntity]:
-    """Return those above the two, or them, that stand in one queue."""
-    se_depth, pse_depth = depth_se(se), depth_se(pse)
-    while True:
-        if se_depth == pse_depth and se.cfs_rq is pse.cfs_rq:
-            return se, pse
-        deeper = se_depth - pse_depth
-        if deeper >= 0:
-            assert se.parent is not None
-            se = se.parent
-            se_depth -= 1
-        if deeper <= 0:
-            assert pse.parent is not None
-            pse = pse.parent
-            pse_depth -= 1
-
-
-def depth_se(se: SchedEntity) -> int:
-    """Return how many groups se is in."""
-    depth = 0
-    while se.parent is not None:
-        depth += 1
-        se = se.parent
-    return depth
 
 
 def task_fork_fair(rq: Rq, p: Task) -> None:
@@ -515,6 +519,9 @@ def task_tick_fair(rq: Rq, curr: Task) -> None:
     while True:
         cfs = se.cfs_rq
         update_curr(cfs, rq.kernel.clock.now_ns)
+        if cfs.smp and se.parent is not None:
+            update_curr(se.parent.cfs_rq, rq.kernel.clock.now_ns)
+            sched_entity.update_entity_shares_tick(cfs, se.parent)
         if cfs.nr_running > 1:
             _check_preempt_tick(cfs, se, curr, turn_is_over)
         if se.parent is None:

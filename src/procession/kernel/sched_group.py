@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Final
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.sched import MAX_RT_PRIO, SchedEntity
 from procession.include.linux.task_group import TaskGroup
-from procession.kernel import sched, sched_bandwidth, sched_entity, sched_fair
+from procession.kernel import sched_activate, sched_bandwidth, sched_entity, sched_fair
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.sched import Task
-    from procession.kernel.sched import Rq
+    from procession.kernel.sched_rq import Rq
 
 __all__ = (
     "sched_create_group",
@@ -57,6 +57,9 @@ def sched_destroy_group(k: Kernel, tg: TaskGroup) -> None:
     if tg.parent is not None:
         del tg.parent.children[tg]
     del k.sched.task_groups[tg]
+    for cfs in tg.cfs_rq:
+        if cfs in cfs.rq.leaf_cfs_rq_list:
+            cfs.rq.leaf_cfs_rq_list.remove(cfs)
     # They refer to each other.
     tg.se.clear()
     tg.cfs_rq.clear()
@@ -73,17 +76,17 @@ def sched_move_task(p: Task) -> None:
         on_rq = p.se.on_rq
         running = rq.curr is p
         if on_rq:
-            sched.dequeue_task(rq, p)
+            sched_activate.dequeue_task(rq, p)
         if running:
-            sched.put_prev_task(rq, p)
+            sched_activate.put_prev_task(rq, p)
         if p.prio >= MAX_RT_PRIO:
             sched_fair.task_move_group_fair(rq, p, on_rq)
         else:
             sched_entity.set_task_rq(p, rq)
         if running:
-            sched.set_curr_task(rq, p)
+            sched_activate.set_curr_task(rq, p)
         if on_rq:
-            sched.enqueue_task(rq, p)
+            sched_activate.enqueue_task(rq, p)
     p.kernel.clock.next_event_ns = 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from procession.include.linux.sched import DEFAULT_PRIO, MAX_RT_PRIO, SCHED_FIFO, SCHED_RR
-from procession.kernel import sched, sched_entity, sched_weight
+from procession.kernel import sched, sched_activate, sched_entity, sched_rt_push, sched_weight
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
@@ -55,13 +55,13 @@ def set_user_nice(p: Task, nice: int) -> None:
             return
         on_rq = p.se.on_rq
         if on_rq:
-            sched.dequeue_task(rq, p)
+            sched_activate.dequeue_task(rq, p)
         p.static_prio = DEFAULT_PRIO + nice
         sched_weight.set_load_weight(p)
         old_prio = p.prio
         p.prio = effective_prio(p)
         if on_rq:
-            sched.enqueue_task(rq, p)
+            sched_activate.enqueue_task(rq, p)
             if p.prio < old_prio or (p.prio > old_prio and rq.curr is p):
                 sched.resched_task(rq.curr)
 
@@ -82,9 +82,9 @@ def begin_change(rq: sched.Rq, p: Task) -> Change:
     rq.lock.assert_held()
     change = Change(p.prio, p.se.on_rq, rq.curr is p)
     if change.on_rq:
-        sched.dequeue_task(rq, p)
+        sched_activate.dequeue_task(rq, p)
     if change.running:
-        sched.put_prev_task(rq, p)
+        sched_activate.put_prev_task(rq, p)
     return change
 
 
@@ -102,13 +102,15 @@ def end_change(rq: sched.Rq, p: Task, change: Change, *, head: bool = False) -> 
             # It would be from another age when it comes back.
             p.se.vruntime -= min_vruntime
     if change.running:
-        sched.set_curr_task(rq, p)
+        sched_activate.set_curr_task(rq, p)
     if change.on_rq:
-        sched.enqueue_task(rq, p, head)
+        sched_activate.enqueue_task(rq, p, head)
         if change.running and p.prio > change.prio:
             sched.resched_task(p)
         elif not change.running:
-            sched.check_preempt_curr(rq, p)
+            sched_activate.check_preempt_curr(rq, p)
+        if rq.sd is not None and change.prio != p.prio:
+            sched_rt_push.switched_rt(rq, p, change.prio)
     p.kernel.clock.next_event_ns = 0
 
 

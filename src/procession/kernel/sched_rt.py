@@ -1,8 +1,7 @@
 """The real-time scheduling class: SCHED_FIFO and SCHED_RR (kernel/sched_rt.c; spec 17.1).
 
-A CPU's real-time tasks, all together, may use so much of each period; then the CPU has to do without them.
-
-Differs: no pushing and pulling between CPUs beyond what waking does.
+A CPU's real-time tasks, all together, may use so much of each period; then the CPU has to do without them. What happens
+then is in sched_rt_throttle.py, how they go from one CPU to another in sched_rt_push.py.
 """
 
 from __future__ import annotations
@@ -10,28 +9,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from procession.hw.clock import NEVER
-from procession.include.linux.hrtimer import Hrtimer
-from procession.include.linux.printk import KERN_WARNING
 from procession.include.linux.resource import RLIM_INFINITY, RLIMIT_RTTIME
 from procession.include.linux.sched import MAX_RT_PRIO, SCHED_RR, TIF_NEED_RESCHED
 from procession.include.linux.task_group import RUNTIME_INF
 from procession.include.linux.time import NSEC_PER_USEC, TICK_PERIOD_NS
-from procession.kernel import hrtimer
+from procession.kernel import sched_cpu_load, sched_cpupri
 
 if TYPE_CHECKING:
+    from procession.include.linux.hrtimer import Hrtimer
     from procession.include.linux.kernel import SchedState
     from procession.include.linux.sched import Task
-    from procession.kernel.sched import Rq
+    from procession.kernel.sched_rq import Rq
 
 __all__ = (
     "DEF_TIMESLICE_NS",
     "RtRq",
-    "check_throttle",
+    "check_preempt_equal_prio",
     "dequeue_task_rt",
     "enqueue_task_rt",
     "next_tick_rt",
     "pick_next_task_rt",
     "put_prev_task_rt",
+    "replenish",
+    "requeue_task_rt",
     "set_curr_task_rt",
     "task_tick_rt",
     "yield_task_rt",
@@ -138,70 +138,18 @@ def update_curr_rt(rq: Rq) -> None:
     if curr.policy == SCHED_RR:
         curr.rt_time_slice -= delta_ns
     rt = rq.rt
-    _replenish(rt, now_ns)
+    replenish(rt, now_ns)
     rt.rt_time_ns += delta_ns
+    if rq.sd is not None:
+        sched_cpu_load.sched_rt_avg_update(rq, delta_ns)
 
 
-def _replenish(rt: RtRq, now_ns: int) -> None:
+def replenish(rt: RtRq, now_ns: int) -> None:
+    """Begin a new period if one is over: what was used up is forgotten, but for what was too much."""
     periods = (now_ns - rt.period_start_ns) // rt.period_ns
     if periods > 0:
         rt.period_start_ns += periods * rt.period_ns
         rt.rt_time_ns = max(0, rt.rt_time_ns - periods * rt.runtime_ns)
-
-
-def check_throttle(rq: Rq) -> None:
-    """Keep real-time tasks off the CPU for the rest of the period if they used too much (sched_rt_runtime_exceeded)."""
-    rt = rq.rt
-    if rt.throttled or rt.rt_time_ns <= rt.runtime_ns or rt.runtime_ns >= rt.period_ns:
-        return
-    k = rq.kernel
-    if k.nr_cpus > 1:
-        _balance_runtime(rq)
-        if rt.rt_time_ns <= rt.runtime_ns:
-            return
-    rt.throttled = True
-    if not k.sched.rt_throttled:
-        k.sched.rt_throttled = True
-        k.printk("sched: RT throttling activated", KERN_WARNING)
-    rq.curr.ti_flags |= TIF_NEED_RESCHED
-    if rt.period_timer is None:
-        rt.period_timer = Hrtimer(sched_rt_period_timer, data=rq)
-    hrtimer.hrtimer_start(k, rt.period_timer, rt.period_start_ns + rt.period_ns)
-
-
-def _balance_runtime(rq: Rq) -> None:
-    """Borrow what other CPUs have no use for: of each the n-th part, a period in all (do_balance_runtime)."""
-    rt = rq.rt
-    k = rq.kernel
-    for other in k.sched.runqueues:
-        if other is rq:
-            continue
-        lender: RtRq = other.rt
-        _replenish(lender, k.clock.now_ns)
-        spare_ns = (lender.runtime_ns - lender.rt_time_ns) // k.nr_cpus
-        if spare_ns > 0:
-            spare_ns = min(spare_ns, rt.period_ns - rt.runtime_ns)
-            lender.runtime_ns -= spare_ns
-            rt.runtime_ns += spare_ns
-        if rt.runtime_ns == rt.period_ns:
-            break
-
-
-def sched_rt_period_timer(timer: Hrtimer) -> int | None:
-    """A period is over: the throttled may run, unless they owe more than a period's time."""
-    rq: Rq = timer.data  # type: ignore[assignment]
-    rt = rq.rt
-    now_ns = rq.kernel.clock.now_ns
-    _replenish(rt, now_ns)
-    if rt.rt_time_ns >= rt.runtime_ns:
-        return max(now_ns + 1, rt.period_start_ns + rt.period_ns)
-    rt.throttled = False
-    if rt.nr_running:
-        clock = rq.kernel.clock
-        if rq.cpu != rq.kernel.cpu and rq.curr is rq.idle:
-            clock.cpu_ns[rq.cpu] = max(clock.cpu_ns[rq.cpu], now_ns)
-        rq.curr.ti_flags |= TIF_NEED_RESCHED
-    return None
 
 
 def task_tick_rt(rq: Rq, curr: Task) -> None:
@@ -217,10 +165,24 @@ def task_tick_rt(rq: Rq, curr: Task) -> None:
 
 def yield_task_rt(rq: Rq) -> None:
     """Put the running task behind its equals."""
-    curr = rq.curr
-    queue = rq.rt.active[curr.prio]
-    queue.remove(curr)
-    queue.append(curr)
+    requeue_task_rt(rq, rq.curr, head=False)
+
+
+def requeue_task_rt(rq: Rq, p: Task, head: bool) -> None:
+    """Put p, who is queued, behind its equals, or ahead of them."""
+    queue = rq.rt.active[p.prio]
+    queue.remove(p)
+    queue.insert(0 if head else len(queue), p)
+
+
+def check_preempt_equal_prio(rq: Rq, p: Task) -> None:
+    """Where p, who woke, cannot go elsewhere, and who runs can: let p run, and the other be pushed away."""
+    if not sched_cpupri.is_movable(rq.curr) or (sched_cpupri.is_movable(p) and sched_cpupri.cpupri_find(p)):
+        return
+    if not sched_cpupri.cpupri_find(rq.curr):
+        return
+    requeue_task_rt(rq, p, head=True)
+    rq.curr.ti_flags |= TIF_NEED_RESCHED
 
 
 def next_tick_rt(rq: Rq, curr: Task) -> int:
@@ -231,7 +193,7 @@ def next_tick_rt(rq: Rq, curr: Task) -> int:
     if curr.policy == SCHED_RR and len(rt.active[curr.prio]) > 1:
         tick_ns = now_ns + max(1, curr.rt_time_slice)
     if not rt.throttled and rt.runtime_ns < rt.period_ns:
-        _replenish(rt, now_ns)
+        replenish(rt, now_ns)
         tick_ns = min(tick_ns, now_ns + max(1, rt.runtime_ns - rt.rt_time_ns + 1))
     if curr.signal.rlim[RLIMIT_RTTIME][0] != RLIM_INFINITY:
         tick_ns = min(tick_ns, (now_ns // TICK_PERIOD_NS + 1) * TICK_PERIOD_NS)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from procession.include.linux.sched import Task
-    from procession.kernel.sched import Rq
+    from procession.kernel.sched_rq import Rq
 
 __all__ = ("sched_info_dequeued", "sched_info_switch")
 

@@ -1,7 +1,7 @@
 """The scheduler's tunables under /proc/sys/kernel (kernel/sched.c, sched_fair.c, sysctl.c; spec cgroups D4).
 
-Differs: sched_migration_cost, sched_nr_migrate, sched_time_avg and sched_shares_window are kept and have no effect: how
-several CPUs share work does not use them. timer_migration has none either, since no timer belongs to a CPU.
+sched_migration_cost, sched_nr_migrate, sched_time_avg, sched_shares_window and timer_migration are for several CPUs;
+with one they are kept, and have no effect, and there is no directory sched_domain.
 """
 
 from __future__ import annotations

@@ -191,8 +191,13 @@ def _walk_tg_tree(tg: TaskGroup, cpu: int, by: int) -> None:
     for child in tg.children:
         _walk_tg_tree(child, cpu, by)
     cfs = tg.cfs_rq[cpu]
+    if cfs.smp and by > 0:
+        sched_entity.update_cfs_load(cfs, False)
     cfs.throttle_count += by
     if not cfs.throttle_count:
+        # What it weighed meanwhile does not count.
+        cfs.load_last += cfs.rq.kernel.clock.now_ns - cfs.load_stamp
+        cfs.load_stamp = cfs.rq.kernel.clock.now_ns
         sched_entity.update_cfs_shares(cfs)
 
 

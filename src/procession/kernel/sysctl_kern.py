@@ -14,8 +14,8 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.limits import INT_MAX
 from procession.include.linux.pid import PIDTYPE_PID
 from procession.include.linux.uidgid import DEFAULT_OVERFLOWUID
-from procession.kernel import capability, pid, ucount
-from procession.kernel.sysctl import CtlTable, each_long, int_table, proc_dointvec, proc_doulongvec_minmax
+from procession.kernel import capability, pid, sched_domain_sysctl, ucount
+from procession.kernel.sysctl import CtlTable, each_long, int_table, proc_dointvec, proc_doulongvec_minmax, ulong_table
 from procession.kernel.sysctl_vm import stored_int
 
 if TYPE_CHECKING:
@@ -90,9 +90,10 @@ def _put_latencytop(k: Kernel, value: int) -> None:
     k.latencytop_enabled = value
 
 
-def kern_table() -> dict[str, Any]:
+def kern_table(nr_cpus: int) -> dict[str, Any]:
     """Return what is registered for /proc/sys/kernel besides the first table."""
     return {
+        **sched_domain_sysctl.domain_table(nr_cpus, int_table, ulong_table, CtlTable(0o444, lambda _: b"CPU\n")),
         "tainted": CtlTable(0o644, _show_tainted, _store_tainted),
         "latencytop": int_table(lambda k: k.latencytop_enabled, _put_latencytop),
         "ctrl-alt-del": stored_int("ctrl-alt-del", 1),

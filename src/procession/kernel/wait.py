@@ -19,6 +19,7 @@ from procession.include.linux.sched import (
     set_task_state,
     signal_pending_state,
 )
+from procession.include.linux.topology import WF_SYNC
 from procession.include.linux.wait import WaitQueueEntry, WaitQueueHead
 from procession.kernel import hrtimer, sched
 
@@ -169,12 +170,9 @@ def wake_up_interruptible(q: WaitQueueHead, key: object = None) -> None:
 
 
 def wake_up_interruptible_sync(q: WaitQueueHead, key: object = None) -> None:
-    """As wake_up_interruptible.
-
-    Differs: the hint that the waker is about to sleep only places tasks on CPUs in 3.2, and is not used here.
-    """
+    """As wake_up_interruptible; the waker is about to sleep, so who wakes may well come to its CPU."""
     if q.task_list:
-        _wake_up(q, TASK_INTERRUPTIBLE, 1, key)
+        _wake_up(q, TASK_INTERRUPTIBLE | WF_SYNC, 1, key)
 
 
 # Sleeping on a condition.

@@ -15,7 +15,7 @@ from procession.include.linux.mm_types import MMF_DUMP_FILTER_MASK, PAGE_SIZE
 from procession.include.linux.proc_fs import PROC_NUMBUF
 from procession.include.linux.resource import RLIM_INFINITY
 from procession.include.linux.sched import TASK_COMM_LEN, same_thread_group
-from procession.kernel import capability, cgroup, cgroup_procs, latencytop, pid, ptrace_access, stacktrace
+from procession.kernel import capability, cgroup, cgroup_procs, latencytop, pid, ptrace_access, sched_select, stacktrace
 from procession.lib import kstrtox, string, vsprintf
 from procession.mm import gup, oom_kill, uaccess
 
@@ -159,8 +159,9 @@ def _limit(value: int) -> str:
 
 
 def sched_show(current: Task, ns: PidNamespace, task: Task) -> bytes:
-    """Return what the scheduler knows (proc_sched_show_task), as without CONFIG_SCHEDSTATS.
+    """Return what the scheduler knows (proc_sched_show_task).
 
+    Differs: of what CONFIG_SCHEDSTATS adds, there is only how a task came to its CPUs, and that on several.
     The number is the global one, whoever reads. Reading the clock twice takes no time here, so clock-delta is 0.
     """
     se = task.se
@@ -169,6 +170,7 @@ def sched_show(current: Task, ns: PidNamespace, task: Task) -> bytes:
         ("se.exec_start", _ms(se.exec_start)),
         ("se.vruntime", _ms(se.vruntime)),
         ("se.sum_exec_runtime", _ms(se.sum_exec_runtime)),
+        *_migrations(task),
         ("nr_switches", str(task.nvcsw + task.nivcsw)),
         ("nr_voluntary_switches", str(task.nvcsw)),
         ("nr_involuntary_switches", str(task.nivcsw)),
@@ -180,6 +182,30 @@ def sched_show(current: Task, ns: PidNamespace, task: Task) -> bytes:
     head = f"{task.comm} ({task.pid}, #threads: {threads})\n{'-' * 57}\n"
     body = "".join(f"{name:<35}:{value:>21}\n" for name, value in rows)
     return string.to_bytes(head + body)
+
+
+def _migrations(task: Task) -> list[tuple[str, str]]:
+    if task.kernel.nr_cpus == 1:
+        return []
+    stat = sched_select.statistics(task)
+    counts = (
+        ("migrations_cold", stat.nr_migrations_cold),
+        ("failed_migrations_affine", stat.nr_failed_migrations_affine),
+        ("failed_migrations_running", stat.nr_failed_migrations_running),
+        ("failed_migrations_hot", stat.nr_failed_migrations_hot),
+        ("forced_migrations", stat.nr_forced_migrations),
+        ("wakeups", stat.nr_wakeups),
+        ("wakeups_sync", stat.nr_wakeups_sync),
+        ("wakeups_migrate", stat.nr_wakeups_migrate),
+        ("wakeups_local", stat.nr_wakeups_local),
+        ("wakeups_remote", stat.nr_wakeups_remote),
+        ("wakeups_affine", stat.nr_wakeups_affine),
+        ("wakeups_affine_attempts", stat.nr_wakeups_affine_attempts),
+        ("wakeups_passive", 0),
+        ("wakeups_idle", 0),
+    )
+    lines = [("se.nr_migrations", str(task.se.nr_migrations))]
+    return lines + [(f"se.statistics.nr_{name}", str(count)) for name, count in counts]
 
 
 def sched_write(current: Task, task: Task, buf: UserPtr, count: int) -> int:

@@ -158,7 +158,7 @@ def proc_sys_dir(sb: ProcSuperBlock) -> SysctlDir:
     """Return the directory /proc/sys."""
     tree = dict(sysctl.root_table())
     tree["net"] = sysctl_net_core.net_table()
-    kern = {**sysctl_kern.kern_table(), **sysctl_kthread.kern_table()}
+    kern = {**sysctl_kern.kern_table(sb.kernel.nr_cpus), **sysctl_kthread.kern_table()}
     if {"CLONE_NEWUSER", "max_user_namespaces"} <= sb.kernel.later:
         tree["user"] = sysctl_kern.user_table()
     _register(tree, {"kernel": kern, "vm": sysctl_vm.vm_table(), "fs": sysctl_kern.fs_table()})

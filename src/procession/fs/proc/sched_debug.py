@@ -1,7 +1,7 @@
 """/proc/sched_debug, /proc/schedstat, /proc/PID/schedstat (kernel/sched_debug.c, sched_stats.h; spec proc-kthreads 3).
 
-Differs: as without the statistics that a kernel keeps for each entity: no lines of se->statistics. A CPU's load is not
-averaged: cpu_load has five times the load of now. No scheduling domains. A cpu cgroup has no path here.
+Differs: as without the statistics that a kernel keeps for each entity: no lines of se->statistics. The only CPU's load
+is not averaged: cpu_load has five times the load of now. A cpu cgroup has no path here.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Final
 from procession.include.linux.jiffies import INITIAL_JIFFIES, nsecs_to_jiffies
 from procession.include.linux.nsproxy import utsname
 from procession.include.linux.time import NSEC_PER_MSEC, TICK_PERIOD_NS
+from procession.include.linux.topology import CPU_LOAD_IDX_MAX, CPU_MAX_IDLE_TYPES
 from procession.kernel import sched_autogroup
-from procession.lib import string
+from procession.lib import bitmap, string
 
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.pid import PidNamespace
     from procession.include.linux.sched import Task
-    from procession.kernel.sched import Rq
+    from procession.include.linux.topology import SchedDomain
     from procession.kernel.sched_fair import CfsRq
+    from procession.kernel.sched_rq import Rq
 
 __all__ = ("proc_pid_schedstat", "sched_debug_show", "show_schedstat")
 
@@ -79,21 +81,24 @@ def _header(current: Task) -> str:
 
 def _cpu(k: Kernel, rq: Rq) -> str:
     now_ns = k.clock.now_ns
+    smp = rq.sd is not None
+    cpu_load = rq.cpu_load if smp else [rq.cfs.load] * CPU_LOAD_IDX_MAX
     lines = [
         f"\ncpu#{rq.cpu}, 1000.000 MHz\n",
         _number("nr_running", rq.nr_running),
         _number("load", rq.cfs.load),
         _number("nr_switches", rq.nr_switches),
-        _number("nr_load_updates", now_ns // TICK_PERIOD_NS),
+        _number("nr_load_updates", rq.nr_load_updates if smp else now_ns // TICK_PERIOD_NS),
         _number("nr_uninterruptible", rq.nr_uninterruptible),
-        _ns("next_balance", 0),
+        _ns("next_balance", INITIAL_JIFFIES + rq.next_balance if smp else 0),
         _number("curr->pid", rq.curr.pid),
         _ns("clock", now_ns),
-        *(_number(f"cpu_load[{i}]", rq.cfs.load) for i in range(5)),
+        *(_number(f"cpu_load[{i}]", load) for i, load in enumerate(cpu_load)),
         _number("yld_count", rq.yld_count),
         _number("sched_switch", 0),
         _number("sched_count", rq.sched_count),
         _number("sched_goidle", rq.sched_goidle),
+        *([_number("avg_idle", rq.avg_idle)] if smp else []),
         _number("ttwu_count", rq.ttwu_count),
         _number("ttwu_local", rq.ttwu_local),
     ]
@@ -127,6 +132,13 @@ def _cfs_rq(cfs: CfsRq) -> str:
         _number("nr_running", cfs.nr_running),
         _number("load", cfs.load),
     ]
+    if rq.sd is not None:
+        lines += [
+            _ns("load_avg", cfs.load_avg),
+            _ns("load_period", cfs.load_period),
+            _number("load_contrib", cfs.load_contribution),
+            _number("load_tg", tg.load_weight),
+        ]
     if se is not None:
         lines += [
             _ns("se->exec_start", se.exec_start),
@@ -162,15 +174,38 @@ def sched_debug_show(current: Task) -> bytes:
 
 
 def show_schedstat(current: Task) -> bytes:
-    """Return each CPU's counts, how long it ran, how long others waited for it, and how many turns there were."""
+    """Return each CPU's counts, how long it ran, how long others waited for it, how many turns there were; its domain.
+
+    What 3.2 has a place for and never counts is 0.
+    """
     k = current.kernel
     lines = [f"version {SCHEDSTAT_VERSION}\ntimestamp {_jiffies(k) & (1 << 64) - 1}\n"]
-    lines += [
-        f"cpu{rq.cpu} {rq.yld_count} 0 {rq.sched_count} {rq.sched_goidle} {rq.ttwu_count} {rq.ttwu_local} "
-        f"{rq.rq_cpu_time} {rq.run_delay} {rq.pcount}\n"
-        for rq in k.sched.runqueues
-    ]
+    for rq in k.sched.runqueues:
+        lines.append(
+            f"cpu{rq.cpu} {rq.yld_count} 0 {rq.sched_count} {rq.sched_goidle} {rq.ttwu_count} {rq.ttwu_local} "
+            f"{rq.rq_cpu_time} {rq.run_delay} {rq.pcount}\n"
+        )
+        if rq.sd is not None:
+            lines.append(_domain(rq.sd, k.nr_cpus))
     return "".join(lines).encode()
+
+
+def _domain(sd: SchedDomain, nr_cpus: int) -> str:
+    """Return the line of a CPU's domain: for each kind of balancing how often, and with what success; then the rest."""
+    counts = []
+    for idle in range(CPU_MAX_IDLE_TYPES):
+        counts += [
+            sd.lb_count[idle],
+            sd.lb_balanced[idle],
+            sd.lb_failed[idle],
+            sd.lb_imbalance[idle],
+            sd.lb_gained[idle],
+            sd.lb_hot_gained[idle],
+            sd.lb_nobusyq[idle],
+            sd.lb_nobusyg[idle],
+        ]
+    counts += [sd.alb_count, sd.alb_failed, sd.alb_pushed, *[0] * 6, sd.ttwu_wake_remote, sd.ttwu_move_affine, 0]
+    return f"domain0 {bitmap.bitmap_scnprintf(sd.span, nr_cpus)} {' '.join(map(str, counts))}\n"
 
 
 def proc_pid_schedstat(current: Task, ns: PidNamespace, task: Task) -> bytes:

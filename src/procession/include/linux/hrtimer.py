@@ -14,7 +14,7 @@ class Hrtimer:
     in ns to be armed again (HRTIMER_RESTART), or None.
     """
 
-    __slots__ = ("function", "expires_ns", "delta_ns", "serial", "queued", "data", "realtime")  # derived
+    __slots__ = ("function", "expires_ns", "delta_ns", "serial", "queued", "data", "realtime", "cpu")  # derived
 
     def __init__(
         self,
@@ -30,3 +30,4 @@ class Hrtimer:
         self.queued: bool = False
         self.data: object = data
         self.realtime: bool = realtime
+        self.cpu: int = 0  # which one it interrupts, of several

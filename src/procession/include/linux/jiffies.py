@@ -9,12 +9,20 @@ from __future__ import annotations
 from typing import Final
 
 from procession.include.linux.limits import ULONG_MAX
-from procession.include.linux.time import NSEC_PER_CLOCK_T, NSEC_PER_SEC, NSEC_PER_USEC, TICK_NSEC, TICK_PERIOD_NS
+from procession.include.linux.time import (
+    NSEC_PER_CLOCK_T,
+    NSEC_PER_MSEC,
+    NSEC_PER_SEC,
+    NSEC_PER_USEC,
+    TICK_NSEC,
+    TICK_PERIOD_NS,
+)
 
 __all__ = (
     "INITIAL_JIFFIES",
     "jiffies_to_clock_t",
     "jiffies_to_ns",
+    "msecs_to_jiffies",
     "nsecs_to_jiffies",
     "timespec_to_jiffies",
     "timeval_to_jiffies",
@@ -59,6 +67,11 @@ def jiffies_to_ns(jiffies: int) -> int:
 def jiffies_to_clock_t(jiffies: int) -> int:
     """Return jiffies in units of 1/USER_HZ s."""
     return jiffies * TICK_NSEC // NSEC_PER_CLOCK_T
+
+
+def msecs_to_jiffies(m: int) -> int:
+    """Return a time in ticks, rounded up."""
+    return -(-m * NSEC_PER_MSEC // TICK_PERIOD_NS)
 
 
 def nsecs_to_jiffies(ns: int) -> int:

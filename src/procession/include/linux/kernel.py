@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     from procession.kernel.futex import FutexHash
     from procession.kernel.kthread import KthreadCreateInfo, ThreadFn
     from procession.kernel.rcupdate import RcuState
-    from procession.kernel.sched import Rq
+    from procession.kernel.sched_rq import Rq
     from procession.mm.memcontrol import MemoryController
     from procession.net.core.rtnetlink import RtnlLink
     from procession.net.ipv4.inet_diag import InetDiagEntry
@@ -83,6 +83,19 @@ if TYPE_CHECKING:
 
 _PREFIX: Final = re.compile(r"<(\d+|[cd])>")
 _MOST_MESSAGES: Final = 20_000  # that printk_log keeps, however much a guest writes
+
+
+class Nohz:
+    """Who balances for CPUs that are idle and have no ticks (nohz of kernel/sched_fair.c); -1: no CPU does."""
+
+    __slots__ = ("load_balancer", "first_pick_cpu", "second_pick_cpu", "idle_cpus_mask", "next_balance")  # derived
+
+    def __init__(self) -> None:
+        self.load_balancer: int = -1
+        self.first_pick_cpu: int = -1
+        self.second_pick_cpu: int = -1
+        self.idle_cpus_mask: int = 0
+        self.next_balance: int = 0  # a tick
 
 
 class SchedState:
@@ -121,6 +134,8 @@ class SchedState:
         "sysctl_sched_autogroup_enabled",
         "sysctl_sched_cfs_bandwidth_slice",
         "next_cpu",
+        "irq_cpu",
+        "nohz",
         "avenrun",
         "calc_load_update_ns",
     )  # derived
@@ -161,6 +176,8 @@ class SchedState:
         self.sysctl_sched_autogroup_enabled: int = 1
         self.sysctl_sched_cfs_bandwidth_slice: int = 5000  # µs of a quota that a CPU takes at a time
         self.next_cpu: int = -1  # chosen to go on when the executing CPU's turn ends, -1 if none is
+        self.irq_cpu: int = -1  # which CPU runs a timer's function, -1 if none is being run; with several
+        self.nohz: Nohz = Nohz()
         self.avenrun: list[int] = [0, 0, 0]  # as of the last fold: read it with sched_load.get_avenrun
         self.calc_load_update_ns: int = 0  # when the next fold is due
 

@@ -253,6 +253,39 @@ SetnsArg = Annotated[
 ]
 
 
+class SchedStatistics:
+    """How a task came to its CPUs, of several (the part of struct sched_statistics that is kept)."""
+
+    __slots__ = (
+        "nr_migrations_cold",
+        "nr_failed_migrations_affine",
+        "nr_failed_migrations_running",
+        "nr_failed_migrations_hot",
+        "nr_forced_migrations",
+        "nr_wakeups",
+        "nr_wakeups_sync",
+        "nr_wakeups_migrate",
+        "nr_wakeups_local",
+        "nr_wakeups_remote",
+        "nr_wakeups_affine",
+        "nr_wakeups_affine_attempts",
+    )  # derived
+
+    def __init__(self) -> None:
+        self.nr_migrations_cold: int = 0  # 3.2 does not count them either
+        self.nr_failed_migrations_affine: int = 0
+        self.nr_failed_migrations_running: int = 0
+        self.nr_failed_migrations_hot: int = 0
+        self.nr_forced_migrations: int = 0
+        self.nr_wakeups: int = 0
+        self.nr_wakeups_sync: int = 0
+        self.nr_wakeups_migrate: int = 0
+        self.nr_wakeups_local: int = 0
+        self.nr_wakeups_remote: int = 0
+        self.nr_wakeups_affine: int = 0
+        self.nr_wakeups_affine_attempts: int = 0
+
+
 class SchedEntity:
     """CFS's view of a task, or of a group on one CPU (struct sched_entity). Times and vruntime in ns.
 
@@ -263,10 +296,12 @@ class SchedEntity:
         "cfs_rq",
         "exec_start",
         "my_q",
+        "nr_migrations",
         "on_rq",
         "parent",
         "prev_sum_exec_runtime",
         "serial",
+        "statistics",
         "sum_exec_runtime",
         "task",
         "vruntime",
@@ -286,6 +321,8 @@ class SchedEntity:
         self.exec_start = 0
         self.sum_exec_runtime = 0
         self.prev_sum_exec_runtime = 0
+        self.nr_migrations = 0
+        self.statistics: SchedStatistics | None = None  # made when there is something to count
 
 
 class SighandStruct:

@@ -65,7 +65,17 @@ class CfsBandwidth:
 class TaskGroup:
     """Tasks that are one to those outside (struct task_group)."""
 
-    __slots__ = ("kernel", "parent", "children", "se", "cfs_rq", "shares", "cfs_bandwidth", "autogroup")  # derived
+    __slots__ = (
+        "kernel",
+        "parent",
+        "children",
+        "se",
+        "cfs_rq",
+        "shares",
+        "load_weight",
+        "cfs_bandwidth",
+        "autogroup",
+    )  # derived
 
     def __init__(self, kernel: Kernel, parent: TaskGroup | None) -> None:
         self.kernel: Kernel = kernel
@@ -74,5 +84,6 @@ class TaskGroup:
         self.se: list[SchedEntity] = []  # by CPU: what stands for the group in its parent's queue; the root has none
         self.cfs_rq: list[CfsRq] = []  # by CPU: the queue of its own
         self.shares: int = ROOT_TASK_GROUP_LOAD
+        self.load_weight: int = 0  # what its queues weigh on average, as they have said
         self.cfs_bandwidth: CfsBandwidth = CfsBandwidth()
         self.autogroup: Autogroup | None = None  # whose group this is

@@ -160,7 +160,7 @@ def queue_rcv_skb(sk: InetSock, skb: InetSkb) -> bool:
     sk.rmem += skb.truesize
     sk.receive_queue.append(skb)
     if not sk.dead:
-        wait.wake_up_interruptible(sk.wait, POLLIN | POLLRDNORM | POLLRDBAND)
+        wait.wake_up_interruptible_sync(sk.wait, POLLIN | POLLRDNORM | POLLRDBAND)
         sock_async.sk_wake_async(sk, sock_async.SOCK_WAKE_WAITD, POLL_IN)
     return True
 

@@ -120,7 +120,7 @@ def sk_state_change(sk: TcpSock) -> None:
 
 def sk_data_ready(sk: TcpSock) -> None:
     """Something can be read (sock_def_readable)."""
-    wait.wake_up_interruptible(sk.wait, POLLIN | POLLRDNORM | POLLRDBAND)
+    wait.wake_up_interruptible_sync(sk.wait, POLLIN | POLLRDNORM | POLLRDBAND)
     sock_async.sk_wake_async(sk, sock_async.SOCK_WAKE_WAITD, POLL_IN)
 
 

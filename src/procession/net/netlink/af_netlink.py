@@ -270,7 +270,7 @@ def netlink_detachskb(sk: NetlinkSock, skb: NetlinkSkb) -> None:
 def netlink_sendskb(sk: NetlinkSock, skb: NetlinkSkb) -> int:
     """Queue a message that its receiver was charged with; returns its length."""
     sk.receive_queue.append(skb)
-    wait.wake_up_interruptible(sk.wait, _READABLE)
+    wait.wake_up_interruptible_sync(sk.wait, _READABLE)
     sk_wake_async(sk, SOCK_WAKE_WAITD, POLL_IN)
     return len(skb.data)
 

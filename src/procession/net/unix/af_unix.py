@@ -529,7 +529,7 @@ def _queue(current: Task, sk: UnixSock, other: UnixSock, data: bytes, cookie: Sc
 
 def _data_ready(sk: UnixSock) -> None:
     """Tell a receiver that something has come (sock_def_readable)."""
-    wait.wake_up(sk.wait, _POLL_IN)
+    wait.wake_up_interruptible_sync(sk.wait, _POLL_IN)
     if sk.fasync_list is not None:
         sk_wake_async(sk, SOCK_WAKE_WAITD, POLL_IN)
 

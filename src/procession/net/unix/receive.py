@@ -114,7 +114,7 @@ def _take_datagram(current: Task, sk: UnixSock, buf: UserPtr, size: int, flags: 
     if not flags & MSG_PEEK:
         sk.receive_queue.popleft()
         af_unix.consume_skb(skb)
-        wait.wake_up(sk.peer_wait, POLLOUT | POLLWRNORM | POLLWRBAND)
+        wait.wake_up_interruptible_sync(sk.peer_wait, POLLOUT | POLLWRNORM | POLLWRBAND)
     try:
         # A bad address costs the message: it has left the queue.
         uaccess.copy_to_user(current, buf, data[:size])

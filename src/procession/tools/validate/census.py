@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from procession.include.linux.proc_ns import NsfsInode
     from procession.include.linux.sched import SignalStruct
     from procession.include.linux.signal import Sigqueue
-    from procession.kernel.sched import Rq
+    from procession.kernel.sched_rq import Rq
 
 __all__ = ("Census", "tally")
 

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from procession.include.linux.hrtimer import Hrtimer
     from procession.include.linux.sched import SchedEntity
     from procession.kernel.futex import FutexHash
-    from procession.kernel.sched import Rq
     from procession.kernel.sched_fair import CfsRq
+    from procession.kernel.sched_rq import Rq
 
 __all__ = ("validate_futexes", "validate_locks", "validate_runqueues", "validate_timers", "validate_wait_queues")
 
@@ -57,6 +57,9 @@ def validate_runqueues(seen: Census) -> list[str]:
             blocked += 1
         if p.on_cpu != (k.sched.runqueues[p.cpu].curr is p):
             wrong.append(f"{p!r}: on_cpu {p.on_cpu}, CPU {p.cpu} runs {k.sched.runqueues[p.cpu].curr!r}")
+    idle = sum(1 << rq.cpu for rq in k.sched.runqueues if rq.curr is rq.idle)
+    if k.nr_cpus > 1 and k.sched.runqueues[0].sd is not None and k.sched.nohz.idle_cpus_mask & ~idle:
+        wrong.append(f"idle_cpus_mask {k.sched.nohz.idle_cpus_mask:#x}, idle are {idle:#x}")
     uninterruptible = sum(rq.nr_uninterruptible for rq in k.sched.runqueues)
     if uninterruptible != blocked:
         wrong.append(f"nr_uninterruptible {uninterruptible}, found {blocked}")
@@ -130,7 +133,24 @@ def _fair_tasks(cfs: CfsRq, wrong: list[str]) -> list[Task]:
             tasks += _group_tasks(se, se.my_q, wrong)
         elif se.task is not None:
             tasks.append(se.task)
+    if cfs.smp:
+        _shared_queue(cfs, [se for se in queued if se.my_q is None], wrong)
     return tasks
+
+
+def _shared_queue(cfs: CfsRq, queued: list[SchedEntity], wrong: list[str]) -> None:
+    """Look at what other CPUs pull tasks by; queued: the tasks'."""
+    where = f"CPU {cfs.rq.cpu}"
+    if {se.task for se in queued} != set(cfs.tasks) or len(queued) != len(cfs.tasks):
+        wrong.append(f"{where}: {cfs.tasks} could be pulled, queued are {[se.task for se in queued]}")
+    weight = sum(se.weight for se in queued)
+    if weight != cfs.task_weight:
+        wrong.append(f"{where}: task_weight {cfs.task_weight}, found {weight}")
+    if cfs.nr_running and cfs not in cfs.rq.leaf_cfs_rq_list:
+        wrong.append(f"{where}: a queue of {cfs.nr_running} that balancing does not find")
+    contributed = sum(int(other.load_contribution) for other in cfs.tg.cfs_rq)
+    if cfs.tg.load_weight != contributed:
+        wrong.append(f"{where}: a group's load_weight {cfs.tg.load_weight}, its queues have said {contributed}")
 
 
 def _group_tasks(se: SchedEntity, cfs: CfsRq, wrong: list[str]) -> list[Task]:
