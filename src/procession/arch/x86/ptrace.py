@@ -55,7 +55,15 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
 
-__all__ = ("arch_ptrace", "do_arch_prctl", "find_regset", "forget_bases", "genregs_get", "load_segments")
+__all__ = (
+    "arch_ptrace",
+    "change_segments",
+    "do_arch_prctl",
+    "find_regset",
+    "forget_bases",
+    "genregs_get",
+    "load_segments",
+)
 
 # Offsets in struct user.
 _ORIG_RAX: Final = 120
@@ -115,6 +123,12 @@ def forget_bases(thread: X86Thread) -> None:
         thread.gs = 0
 
 
+def change_segments(thread: X86Thread) -> None:
+    """Let the next switch load thread's selectors, which somebody sets now, or what they stand for."""
+    forget_bases(thread)
+    thread.segments_changed = True
+
+
 def _base(thread: X86Thread, base: int, selector: int, tls_selector: int) -> int:
     if base:
         return base
@@ -171,8 +185,7 @@ def set_segment_reg(thread: X86Thread, offset: int, value: int) -> None:
             raise LinuxError(Errno.EIO, "no code segment, or no stack segment")
         if not thread.ia32:
             return
-    if not thread.segments_changed:
-        forget_bases(thread)
+    change_segments(thread)
     # Setting fs_base has implied another fs than a tracer writes that knows nothing of slots: leave it (gs alike).
     if offset == _FS:
         if not _is_implied(value, thread.fs, thread.fs_selector, tls.FS_TLS_SEL):
@@ -188,7 +201,6 @@ def set_segment_reg(thread: X86Thread, offset: int, value: int) -> None:
         thread.cs = value
     else:
         thread.ss = value
-    thread.segments_changed = True
 
 
 def _is_implied(value: int, base: int, selector: int, tls_selector: int) -> bool:
@@ -459,4 +471,4 @@ def _thread_area(current: Task, thread: X86Thread, request: int, index: int, dat
         tls.do_get_thread_area(current, thread, index, data)
         return
     tls.do_set_thread_area(current, thread, index, data)
-    thread.segments_changed = True
+    change_segments(thread)

@@ -218,9 +218,10 @@ def ia32_syscall(entry: Entry, current: Task, *, sysenter: bool = False) -> None
     elif traced:
         entry.stack = SyscallStack(current, nr, name, _traced(current))
     else:
-        do_call = _sysexit if sysenter else _do_call
+        there_is = nr < IA32_NR_SYSCALLS
+        do_call = _sysexit if sysenter and there_is else _do_call
         entry.stack = SyscallStack(current, nr, name, do_call(current, nr, name, call))
-        if nr >= IA32_NR_SYSCALLS:
+        if not there_is:
             thread.orig_ax = 0
     entry.halt()
 

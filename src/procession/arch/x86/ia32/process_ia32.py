@@ -242,7 +242,7 @@ class TlsRegset:
         data = uaccess.copy_from_user(current, ubuf, size)
         for slot in range(size // tls.USER_DESC_SIZE):
             tls.set_tls_desc(self._regs, slot, data[slot * tls.USER_DESC_SIZE :][: tls.USER_DESC_SIZE])
-        self._regs.segments_changed = True
+        ptrace.change_segments(self._regs)
 
 
 def _tls_get(thread: X86Thread) -> bytes:
