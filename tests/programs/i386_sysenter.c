@@ -1,5 +1,6 @@
 /* SYSENTER elsewhere than in the vdso: in a page that stores into itself, from segments of a program's own; the time. */
 // needs: i386
+// differs: CPUs of AMD have no SYSENTER in compatibility mode, and later kernels no use for it
 #include "check.h"
 #include <asm/ldt.h>
 

@@ -1,5 +1,5 @@
 /* SYSENTER in a 64-bit program makes a call of i386, and has nowhere to return to. */
-// differs: later kernels return to their 32-bit code, or have no such entry
+// differs: a CPU of AMD has no SYSENTER there, and later kernels return to their code of 32 bits
 #include "ptrace.h"
 
 static char *stack;
