@@ -27,6 +27,7 @@ int main(void) {
   show_call("getpid", 20, 7, (unsigned long)stack + 4096);
   show_call("with an upper half", 20, 7, 0x7700000000ul | ((unsigned long)stack + 4096));
   show_call("no stack", 20, 7, 8);
+  show_call("the first that is none", 349, 7, (unsigned long)stack + 4096);
   show_call("no such call", 9999, 7, (unsigned long)stack + 4096);
   show_call("a hole", 17, 7, (unsigned long)stack + 4096);
   show_call("kill", 37, 0, (unsigned long)stack + 4096);

@@ -218,11 +218,8 @@ def ia32_syscall(entry: Entry, current: Task, *, sysenter: bool = False) -> None
     elif traced:
         entry.stack = SyscallStack(current, nr, name, _traced(current))
     else:
-        there_is = nr < IA32_NR_SYSCALLS
-        do_call = _sysexit if sysenter and there_is else _do_call
+        do_call = _sysexit if sysenter and nr < IA32_NR_SYSCALLS else _do_call
         entry.stack = SyscallStack(current, nr, name, do_call(current, nr, name, call))
-        if not there_is:
-            thread.orig_ax = 0
     entry.halt()
 
 

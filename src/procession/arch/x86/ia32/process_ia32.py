@@ -67,8 +67,6 @@ class Ia32Thread(X86Thread):
 
         IRET loads segments of its own for code and stack, which may have changed: a tracer may have set any.
         """
-        if current.nvcsw + current.nivcsw != self.switches:
-            process.switch_to(current, self)
         if (self.cs != USER32_CS or self.ss != USER_DS) and not segment.load_iret(current, self):
             self.orig_ax = -1
             x86_signal.bad_iret(current, self)
