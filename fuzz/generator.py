@@ -239,6 +239,8 @@ class _Assembly:
             return self.odd_signal
         if words[0] == "exit":
             return bool(self.leader) and f"a{actor}" not in self.leader
+        if words[:2] == ["close", "m"]:
+            return self.born > 1
         return words[0] == "ioctl" and words[1] in self.closed
 
     def milder(self, words: list[str]) -> list[str]:

@@ -356,6 +356,7 @@ static int terminal; /* whether the program has one */
 static int freely;   /* whether what later kernels do otherwise may show */
 static int network;  /* whether it has a network, which is a loopback */
 static int reader = -1; /* who may be waiting for a pipe */
+static int late;        /* whether somebody who was asleep has been asked to do what takes a nap */
 static struct { char text[1 << 16]; int n; } out;
 
 static void show(const char *s, int n) {
@@ -609,8 +610,9 @@ static void step(const char *s) {
   actors[actor].asked++;
   if (flag == 'r') reader = actor;
   call3(SYS_write, FIRST_COMMAND + 1 + 2 * actor, record, RECORD);
-  /* A 3.2 hands keys and output over in threads of the kernel that are not SCHED_FIFO. */
-  if (flag == 'z' || (freely && terminal)) {
+  /* A 3.2 hands keys and output over in threads of the kernel that are not SCHED_FIFO. Who sleeps types in a later step. */
+  late |= flag == 'z' && actors[actor].asked > 1;
+  if (flag == 'z' || late || (freely && terminal)) {
     struct timespec nap = { 0, NAP_MS * 1000000L };
     call3(SYS_nanosleep, &nap, 0, 0);
   }

@@ -237,6 +237,7 @@ class Controller:
         self.stats = [-1] * count   # /proc/TID/stat, open
         self.shown = [""] * count
         self.asked = [0] * count    # steps not answered
+        self.late = False           # whether somebody who was asleep has been asked to do what takes a nap
         self.reader: int | None = None
         self.out: list[str] = []
 
@@ -291,7 +292,8 @@ class Controller:
         if flag == "r":
             self.reader = actor
         await self.sys.write(FIRST_COMMAND + 1 + 2 * actor, " ".join(words).ljust(RECORD))
-        if flag == "z" or (self.freely and self.terminal):
+        self.late |= flag == "z" and self.asked[actor] > 1
+        if flag == "z" or self.late or (self.freely and self.terminal):
             await self.sys.nanosleep(NAP_NS)
         if flag in "-r":
             await self.drain_log()

@@ -102,6 +102,9 @@ What 3.2 does differently from today's kernels; docs/differences.md explains eac
 - At the end of a process its files are closed from the first one on in 3.2, from the last one on today. So of a
   connection within it the other end is in TIME_WAIT, and has the server's port: once there is a connection, nobody
   binds to a port of his choice.
+- The files of a process are closed before its terminal is given up in 3.2, after it today. So if a session's leader
+  was the last to have the master, its foreground group gets SIGCONT beside SIGHUP in 3.2 alone: once there is a second
+  process, nobody closes the master.
 - WALL, WCLONE and WNOTHREAD are EINVAL in 3.2's waitid; tests/oracle/host32.c tells the host so.
 """
 

@@ -36,11 +36,21 @@ def environment(**more: str) -> dict[str, str]:
 def settle(cache: Path) -> None:
     """Make this process, and so all that it starts, independent of where it was started; cache: for compilers."""
     kept = {name: value for name, value in os.environ.items() if KEPT.fullmatch(name)}
+    zig = os.environ.get("ZIG_GLOBAL_CACHE_DIR") or _zig_cache() or cache / "zig"
     os.environ.clear()
-    os.environ.update(environment(LC_ALL="C.UTF-8", TERM="xterm", ZIG_GLOBAL_CACHE_DIR=str(cache / "zig"), **kept))
+    os.environ.update(environment(LC_ALL="C.UTF-8", TERM="xterm", ZIG_GLOBAL_CACHE_DIR=str(zig), **kept))
     os.umask(0o022)
     _settle_signals()
     _settle_limits()
+
+
+def _zig_cache() -> Path | None:
+    """Return where the user's own runs of zig keep what they have built, if we may.
+
+    What lies there goes by its contents, and the first program for a C library takes it a minute or two.
+    """
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path(os.environ.get("HOME", "/nonexistent")) / ".cache")
+    return caches / "zig" if caches.is_absolute() and os.access(caches, os.W_OK | os.X_OK) else None
 
 
 def _settle_signals() -> None:

@@ -166,8 +166,8 @@ def test_what_the_documents_tell_to_type(line, new_user, belongings):
     if typed is not None:
         text, status = at_terminal(as_typed(line), typed, new_user, home)
     else:
-        done = subprocess.run(
-            ["bash", "-c", as_typed(line)], env=new_user, cwd=home, stdin=subprocess.DEVNULL, capture_output=True,
+        done = subprocess.run(      # a shell that stays, as where one types: completion looks which one it is
+            ["bash", "-c", f"{as_typed(line)}\nexit $?"], env=new_user, cwd=home, stdin=subprocess.DEVNULL, capture_output=True,
             text=True, check=False, timeout=SECONDS,
         )
         text, status = done.stdout + done.stderr, done.returncode
@@ -482,7 +482,10 @@ def everything_from(master):
 
 
 def test_completion_where_it_cannot_be_installed(commands, new_user):
-    done = procession(commands, "--install-completion", env={**new_user, "HOME": "/proc"})
+    done = subprocess.run(
+        ["bash", "-c", f"{commands}/procession --install-completion; exit $?"], env={**new_user, "HOME": "/proc"},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=SECONDS,
+    )
     one_line(done, 125, "/proc/")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import re
 import subprocess
 import sys
+from zlib import crc32
 
 from fuzz import seeds
 from fuzz.repeat import compiled
@@ -279,10 +280,12 @@ def test_who_waits_without_a_line_may_wake_in_any_order():
 
 
 def test_programs_say_the_same_under_other_orders():
-    """A share of what `python -m fuzz.seeds` does: all of them, under five seeds."""
-    names = seeds.names()[::24]
-    for number, run in enumerate(compiled([{"program": name} for name in names])):
-        for seed in (number + 1, number + 1000):
+    """A share of what `python -m fuzz.seeds` does; a program is in it, and has its seeds, by its name alone."""
+    share = [name for name in seeds.names() if crc32(name.encode()) % 32 == 0]
+    assert share
+    for run in compiled([{"program": name} for name in share]):
+        number = crc32(run["program"].encode()) % 1000 + 1
+        for seed in (number, number + 1000):
             assert seeds.failure(run["program"], run["argv"][0], seed, 1) is None
 
 

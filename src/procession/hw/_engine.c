@@ -25,8 +25,8 @@ typedef int uc_hook_add_t(void *uc, size_t *hook, int type, void *callback, void
 
 typedef int uc_ctl_t(void *uc, int control, ...);
 
-/* UC_CTL_UC_USE_EXITS and UC_CTL_UC_EXITS, written, with one argument and with two. */
-static const int USE_EXITS = 4 | 1 << 26 | 1 << 30, EXITS = 6 | 2 << 26 | 1 << 30;
+/* UC_CTL_UC_USE_EXITS, UC_CTL_UC_EXITS and UC_CTL_TLB_FLUSH, written, with one argument, two and none. */
+static const int USE_EXITS = 4 | 1 << 26 | 1 << 30, EXITS = 6 | 2 << 26 | 1 << 30, TLB_FLUSH = 11 | 1 << 30;
 
 /* enum uc_x86_reg. */
 enum { EFLAGS = 25, CR3 = 53 };
@@ -144,9 +144,17 @@ static void on_port_out(void *uc, uint32_t port, int size, uint32_t value, void 
 enum { CODE_BYTES_PER_NS = 4, LONGEST_BLOCK = 1 << 16 };
 static const long long LONGEST_NS = 1LL << 58;
 
+/*
+ * The engine's TLB grows only when it is flushed, if it is full then; a page for which it has no room costs as much as a
+ * hundred instructions. So it is flushed after so much code, about five virtual milliseconds, where nobody else asks.
+ */
+enum { RENEWAL_BYTES = 20 << 20 };
+
 typedef struct {
     int64_t sum;            /* bytes of code begun */
+    volatile int64_t next;  /* behind so many there is something to do: the smaller one of the next two */
     volatile int64_t limit; /* more than this many end the run; let_out() writes it from another thread */
+    int64_t renewal;        /* after so many the TLB is flushed */
     uint64_t end;           /* of the last block begun */
     bool fresh;             /* the block that spends the last of it is still to be run */
     bool cut;               /* the limit has ended the run */
@@ -154,13 +162,37 @@ typedef struct {
     int64_t seen_ns;        /* the same as time */
 } Count;
 
+static void set_next(Count *count)
+{
+    int64_t limit = count->limit;
+    count->next = limit < count->renewal ? limit : count->renewal;
+}
+
+static void set_limit(Count *count, int64_t limit)
+{
+    count->limit = limit;
+    set_next(count);
+}
+
+/* Where let_out() comes between, its limit stays, and is met at the next renewal if not before. */
+static void renew_tlb(void *uc, Count *count)
+{
+    uc_ctl(uc, TLB_FLUSH);
+    count->renewal = count->sum + RENEWAL_BYTES;
+    set_next(count);
+}
+
 static void on_block(void *uc, uint64_t pc, uint32_t size, void *data)
 {
     Count *count = data;
     count->sum += size;
     count->end = pc + size;
-    if (count->sum <= count->limit)
+    if (count->sum <= count->next)
         return;
+    if (count->sum <= count->limit) {
+        renew_tlb(uc, count);
+        return;
+    }
     if (count->fresh) {
         count->fresh = false;
         return;
@@ -209,6 +241,7 @@ static PyObject *engine_count(Engine *self, PyObject *arg)
 static PyObject *engine_zero(Engine *self, PyObject *unused)
 {
     self->count.sum = self->count.mark = self->count.seen_ns = 0;
+    self->count.renewal = RENEWAL_BYTES;
     Py_RETURN_NONE;
 }
 
@@ -218,7 +251,7 @@ static PyObject *engine_arm(Engine *self, PyObject *arg)
     if (ns == -1 && PyErr_Occurred())
         return NULL;
     Count *count = &self->count;
-    count->limit = (count->seen_ns + (ns < LONGEST_NS ? ns : LONGEST_NS)) * CODE_BYTES_PER_NS - 1;
+    set_limit(count, (count->seen_ns + (ns < LONGEST_NS ? ns : LONGEST_NS)) * CODE_BYTES_PER_NS - 1);
     count->fresh = true;
     count->cut = false;
     Py_RETURN_NONE;
@@ -269,13 +302,13 @@ static PyObject *engine_block_end(Engine *self, PyObject *unused)
 
 static PyObject *engine_let_out(Engine *self, PyObject *unused)
 {
-    self->count.limit = -1;
+    set_limit(&self->count, -1);
     Py_RETURN_NONE;
 }
 
 static PyObject *engine_end_now(Engine *self, PyObject *unused)
 {
-    self->count.limit = -1;
+    set_limit(&self->count, -1);
     self->count.fresh = false;
     Py_RETURN_NONE;
 }
