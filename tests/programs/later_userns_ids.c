@@ -53,8 +53,10 @@ static void sets(void) {
   show("setgid 12", setgid(12));
   show("setregid", setregid(-1, 12));
   show("setresgid", setresgid(12, -1, -1));
-  say("setfsuid %d %d", setfsuid(5), setfsuid(1));
-  say("setfsgid %d %d", setfsgid(12), setfsgid(1));
+  int uid_before = setfsuid(5);
+  say("setfsuid %d %d", uid_before, setfsuid(1));
+  int gid_before = setfsgid(12);
+  say("setfsgid %d %d", gid_before, setfsgid(1));
   say("now %d %d", setfsuid(0), setfsgid(0));
   gid_t groups[] = { 2, 1, 12 };
   show("setgroups", setgroups(3, groups));
