@@ -12,7 +12,7 @@
 extern char spins[], wide[], narrow[];
 __asm__(".text\nspins: jmp spins\n"
         "narrow: .byte 0x48, 0x90\n int3\n"
-        "wide: .code64\n  movabsq $0x123456789abcdef0, %rax\n movq %rax, %rsi\n int3\n .code32\n");
+        "wide: .code64\n  movabsq $0x123456789abcdef0, %rax\n movq %rax, %rsi\n int3\n movabsq $0x512345678, %rax\n jmp *%rax\n .code32\n");
 
 static long peek(pid_t pid, unsigned long offset) {
   long value = 0x55555555;
@@ -106,6 +106,10 @@ static void wide_registers(void) {
   pid_t pid = begin();
   must(poke(pid, 52, 0x33)), must(poke(pid, 48, (unsigned long)wide)), must(trace(PTRACE_CONT, pid, 0, 0)), wait_for(pid);
   say("eax %lx esi %lx cs %lx", peek(pid, 24), peek(pid, 12), peek(pid, 52));
+  unsigned long r[17];
+  must(trace(PTRACE_GETREGS, pid, 0, (unsigned long)r)), say("in the set: %lx %lx", r[6], r[3]);
+  must(trace(PTRACE_CONT, pid, 0, 0)), wait_for(pid);
+  must(trace(PTRACE_GETREGS, pid, 0, (unsigned long)r)), say("gone far: ip %lx", r[12]);
   end(pid);
 }
 
@@ -134,7 +138,7 @@ static void tracer_ends(const char *what, unsigned cs) {
   say("%s: %s", what, reap(pid));
 }
 
-static void restarts(void) {
+static void restarts(int cancelled) {
   pid_t pid;
   CHILD(pid) {
     must(trace(PTRACE_TRACEME, 0, 0, 0));
@@ -151,12 +155,13 @@ static void restarts(void) {
     if (!WIFSTOPPED(status)) { say("end: %s", trace_str(status)); return; }
     long nr = peek(pid, 44), result = peek(pid, 24);
     if (shown || nr == 162) say("%s: orig_eax %ld, eax %ld", trace_str(status), nr, result), shown++;
+    if (cancelled && result == -516) must(poke(pid, 44, -1ul));
   }
 }
 
 int main(void) {
   words(), sets(), slots(), wide_registers();
   tracer_ends("64 bits", 0x33), tracer_ends("32 bits", 0x23), tracer_ends("none", 0x63);
-  restarts();
+  restarts(0), restarts(1);
   return 0;
 }

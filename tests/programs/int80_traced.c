@@ -129,6 +129,8 @@ int main(void) {
   changed("64", 64, 0);
   changed("a hole", 17, 0);
   changed("behind the end", 400, (unsigned long)-EDOM);
+  changed("right behind it", 349, (unsigned long)-EDOM);
+  changed("64 below an upper half", 0x100000040, (unsigned long)-EDOM);
   changed("-1", ~0ul, (unsigned long)-EDOM);
   restarts();
   say("-- steps");

@@ -1,9 +1,8 @@
 /* What root of a user namespace may do: with what belongs to his namespace, and with nothing else. */
 // later: all
 // needs: root
-#include "check.h"
+#include "userns.h"
 #include <arpa/inet.h>
-#include <grp.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -24,27 +23,6 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 
-static void put(const char *path, const char *text) {
-  int fd = (int)must(open(path, O_WRONLY));
-  must(write(fd, text, strlen(text)));
-  close(fd);
-}
-
-static void become(int id) {
-  must(setgroups(0, NULL));
-  must(setresgid(id, id, id));
-  must(setresuid(id, id, id));
-  must(prctl(PR_SET_DUMPABLE, 1));
-}
-
-/* Root of a namespace of uid 1000's making, in which he alone has a name; with other namespaces as flags say. */
-static void own_namespace(int flags) {
-  must(unshare(CLONE_NEWUSER | flags));
-  put("/proc/self/setgroups", "deny");
-  put("/proc/self/uid_map", "0 1000 1");
-  put("/proc/self/gid_map", "0 1000 1");
-}
-
 static int hidden;
 
 static pid_t sleeper(int id, int flags) {
@@ -59,11 +37,6 @@ static pid_t sleeper(int id, int flags) {
   }
   pass_gate(&ready);
   return pid;
-}
-
-static void gone(pid_t pid) {
-  kill(pid, SIGKILL);
-  wait_for(pid);
 }
 
 static void towards(const char *what, pid_t pid) {
@@ -303,9 +276,9 @@ static void mapped(void (*what)(void)) {
   }
   pass_gate(&made);
   snprintf(path, sizeof path, "/proc/%d/uid_map", (int)pid);
-  put(path, "0 0 1000");
+  put_text(path, "0 0 1000");
   snprintf(path, sizeof path, "/proc/%d/gid_map", (int)pid);
-  put(path, "0 0 1000");
+  put_text(path, "0 0 1000");
   open_gate(&go);
   wait_for(pid);
 }
@@ -342,8 +315,8 @@ static void namespaces(void) {
   show("too many", pwrite(fd, "2147483648", 10, 0));
   show("none", pwrite(fd, "-1", 2, 0));
   close(fd);
-  put("/proc/sys/user/max_uts_namespaces", "1");
-  put("/proc/sys/user/max_net_namespaces", "0");
+  put_text("/proc/sys/user/max_uts_namespaces", "1");
+  put_text("/proc/sys/user/max_net_namespaces", "0");
   show("a network", unshare(CLONE_NEWNET));
   show("a name", unshare(CLONE_NEWUTS));
   show("another", unshare(CLONE_NEWUTS));
@@ -377,7 +350,7 @@ static void limits(void) {
     if (!outside) for (;;) pause();
     must(unshare(CLONE_NEWUSER));
     snprintf(line, sizeof line, "0 %u 1", (unsigned)uid);
-    put("/proc/self/uid_map", line);
+    put_text("/proc/self/uid_map", line);
     pid_t child[4];
     for (int i = 0; i < 4; i++) {
       child[i] = fork();

@@ -1,8 +1,7 @@
 /* exec in a user namespace: who is root there, what set-user-id programs and capabilities of files are worth. */
 // later: all
 // needs: root
-#include "check.h"
-#include <grp.h>
+#include "userns.h"
 #include <sched.h>
 #include <sys/auxv.h>
 #include <sys/mount.h>
@@ -10,21 +9,6 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
-
-static void put(pid_t pid, const char *file, const char *text) {
-  char path[64];
-  snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
-  int fd = (int)must(open(path, O_WRONLY));
-  must(write(fd, text, strlen(text)));
-  close(fd);
-}
-
-static void become(int id) {
-  must(setgroups(0, NULL));
-  must(setresgid(id, id, id));
-  must(setresuid(id, id, id));
-  must(prctl(PR_SET_DUMPABLE, 1));
-}
 
 /* But for CAP_SYS_RESOURCE, which root of a container has not always. */
 static void shown(void) {
@@ -68,8 +52,7 @@ static void in_namespace(const char *uids, const char *gids, int id, int flags, 
     _exit(0);
   }
   pass_gate(&made);
-  put(pid, "uid_map", uids);
-  put(pid, "gid_map", gids);
+  write_maps(pid, uids, gids);
   open_gate(&mapped);
   wait_for(pid);
 }
@@ -142,8 +125,7 @@ static void foreign(void) {
     for (;;) pause();
   }
   pass_gate(&made);
-  put(pid, "uid_map", "0 1000 10");
-  put(pid, "gid_map", "0 1000 10");
+  write_maps(pid, "0 1000 10", "0 1000 10");
   open_gate(&mapped);
   pass_gate(&ready);
   char path[4096], here[2048];

@@ -1,8 +1,7 @@
 /* Users and groups go by other numbers in a user namespace, wherever one is told of them or tells of one. */
 // later: all
 // needs: root
-#include "check.h"
-#include <grp.h>
+#include "userns.h"
 #include <linux/keyctl.h>
 #include <sched.h>
 #include <sys/auxv.h>
@@ -15,18 +14,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-
-static void map(pid_t pid, const char *uids, const char *gids) {
-  char path[64];
-  snprintf(path, sizeof path, "/proc/%d/uid_map", (int)pid);
-  int fd = (int)must(open(path, O_WRONLY));
-  must(write(fd, uids, strlen(uids)));
-  close(fd);
-  snprintf(path, sizeof path, "/proc/%d/gid_map", (int)pid);
-  fd = (int)must(open(path, O_WRONLY));
-  must(write(fd, gids, strlen(gids)));
-  close(fd);
-}
 
 static void stat_line(const char *what, const char *path) {
   struct stat st;
@@ -66,8 +53,10 @@ static void sets(void) {
   show("setgid 12", setgid(12));
   show("setregid", setregid(-1, 12));
   show("setresgid", setresgid(12, -1, -1));
-  say("setfsuid %d %d", setfsuid(5), setfsuid(1));
-  say("setfsgid %d %d", setfsgid(12), setfsgid(1));
+  int uid_before = setfsuid(5);
+  say("setfsuid %d %d", uid_before, setfsuid(1));
+  int gid_before = setfsgid(12);
+  say("setfsgid %d %d", gid_before, setfsgid(1));
   say("now %d %d", setfsuid(0), setfsgid(0));
   gid_t groups[] = { 2, 1, 12 };
   show("setgroups", setgroups(3, groups));
@@ -331,7 +320,7 @@ static void orphan(void) {
     _exit(0);
   }
   pass_gate(&made);
-  map(*inner, "0 1000 5", "0 2000 10");
+  write_maps(*inner, "0 1000 5", "0 2000 10");
   open_gate(&mapped);
   wait_for(pid);
   pass_gate(&done);
@@ -449,7 +438,7 @@ int main(int argc, char **argv) {
     pause();
     _exit(0);
   }
-  map(pid, "0 1000 5", "0 2000 10");
+  write_maps(pid, "0 1000 5", "0 2000 10");
   open_gate(&mapped);
   struct ucred got[3];
   for (int i = 0; i < 3; i++) got[i] = cred_of(fds[0], NULL);

@@ -1,8 +1,7 @@
 /* The maps of a user namespace: what they take, from whom, and what who reads them sees. */
 // later: all
 // needs: root
-#include "check.h"
-#include <grp.h>
+#include "userns.h"
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -53,11 +52,6 @@ static pid_t sleeper(void) {
   pid_t pid = (pid_t)must(clone_fork(CLONE_NEWUSER | SIGCHLD));
   if (!pid) for (;;) pause();
   return pid;
-}
-
-static void gone(pid_t pid) {
-  kill(pid, SIGKILL);
-  wait_for(pid);
 }
 
 static void takes(void) {

@@ -1,8 +1,7 @@
 /* Mounts of a user namespace: what may be mounted in it, and what of its maker's mounts cannot be changed or taken away. */
 // later: all
 // needs: root
-#include "check.h"
-#include <grp.h>
+#include "userns.h"
 #include <sched.h>
 #include <sys/fsuid.h>
 #include <sys/mount.h>
@@ -10,23 +9,6 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
-
-static void put(const char *path, const char *text) {
-  int fd = (int)must(open(path, O_WRONLY));
-  must(write(fd, text, strlen(text)));
-  close(fd);
-}
-
-static void own_namespace(int flags) {
-  must(setgroups(0, NULL));
-  must(setresgid(1000, 1000, 1000));
-  must(setresuid(1000, 1000, 1000));
-  must(prctl(PR_SET_DUMPABLE, 1));
-  must(unshare(CLONE_NEWUSER | flags));
-  put("/proc/self/setgroups", "deny");
-  put("/proc/self/uid_map", "0 1000 1");
-  put("/proc/self/gid_map", "0 1000 1");
-}
 
 static long try_(const char *what, const char *from, const char *to, const char *type, unsigned long flags, const char *data) {
   return show(what, mount(from, to, type, flags, data));
@@ -48,7 +30,7 @@ static void kind(const char *place) {
 static void types(void) {
   pid_t pid;
   CHILD(pid) {
-    own_namespace(CLONE_NEWNS);
+    become(1000), own_namespace(CLONE_NEWNS);
     try_("tmpfs", "none", "empty", "tmpfs", 0, "mode=750,uid=0");
     struct stat st;
     must(stat("empty", &st));
@@ -110,7 +92,7 @@ static void types(void) {
     must(unshare(CLONE_NEWNS));
     must(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
     must(mount("none", "/proc/sys", "tmpfs", 0, NULL));
-    own_namespace(CLONE_NEWNS | CLONE_NEWPID);
+    become(1000), own_namespace(CLONE_NEWNS | CLONE_NEWPID);
     pid_t child;
     CHILD(child) {
       try_("proc where a part is hidden", "none", "empty", "proc", 0, NULL);
@@ -210,14 +192,14 @@ static void sys(void) {
   must(mount("none", "/sys/fs/cgroup", "tmpfs", 0, NULL));
   pid_t child;
   CHILD(child) {
-    own_namespace(CLONE_NEWNS | CLONE_NEWNET);
+    become(1000), own_namespace(CLONE_NEWNS | CLONE_NEWNET);
     try_("sysfs, but for control groups", "none", "empty", "sysfs", 0, NULL);
     _exit(0);
   }
   wait_for(child);
   must(mount("none", "/sys/devices", "tmpfs", 0, NULL));
   CHILD(child) {
-    own_namespace(CLONE_NEWNS | CLONE_NEWNET);
+    become(1000), own_namespace(CLONE_NEWNS | CLONE_NEWNET);
     try_("and but for devices", "none", "empty", "sysfs", 0, NULL);
     _exit(0);
   }
@@ -231,7 +213,7 @@ static void unbindable(void) {
   must(mount("none", "top/below", NULL, MS_UNBINDABLE, NULL));
   try_("root leaves out what is unbindable", "top", "empty", NULL, MS_BIND | MS_REC, NULL);
   must(umount("empty"));
-  own_namespace(CLONE_NEWNS);
+  become(1000), own_namespace(CLONE_NEWNS);
   try_("in another namespace", "top", "empty", NULL, MS_BIND | MS_REC, NULL);
   kind("empty/below");
   must(umount2("empty", MNT_DETACH));
@@ -249,7 +231,7 @@ static void switched(void) {
   must(chdir("top"));
   must(mount(".", "/", NULL, MS_MOVE, NULL));
   must(chroot("."));
-  own_namespace(CLONE_NEWNS);
+  become(1000), own_namespace(CLONE_NEWNS);
   must(mount("none", "new", "tmpfs", 0, NULL));
   must(mkdir("new/old", 0755));
   show("the root that has to stay, changed", syscall(SYS_pivot_root, "new", "new/old"));
@@ -278,7 +260,7 @@ static void locked(void) {
     must(mkdir("top/other/place", 0777));
     must(chmod("top", 0777));
     kind("top");
-    own_namespace(CLONE_NEWNS);
+    become(1000), own_namespace(CLONE_NEWNS);
     kind("top");
     kind("top/below");
     show("to take it away", umount("top/below"));
@@ -331,7 +313,7 @@ static void propagated(void) {
     must(mount("none", "tree/inner", "tmpfs", MS_RDONLY, NULL));
     pid_t child;
     CHILD(child) {
-      own_namespace(CLONE_NEWNS);
+      become(1000), own_namespace(CLONE_NEWNS);
       open_gate(&ready);
       pass_gate(&done);
       kind("top/here");
@@ -364,7 +346,7 @@ static void roots(void) {
     must(mount("none", "top", "tmpfs", 0, NULL));
     must(mkdir("top/old", 0777));
     must(chmod("top", 0777));
-    own_namespace(CLONE_NEWNS);
+    become(1000), own_namespace(CLONE_NEWNS);
     show("a mount that has to stay", syscall(SYS_pivot_root, "top", "top/old"));
     try_("mounted again", "top", "top", NULL, MS_BIND, NULL);
     char here[4096];
@@ -381,7 +363,7 @@ static void roots(void) {
   }
   wait_for(pid);
   CHILD(pid) {
-    own_namespace(CLONE_NEWNS);
+    become(1000), own_namespace(CLONE_NEWNS);
     must(mount("none", "top", "tmpfs", 0, NULL));
     must(mkdir("top/old", 0777));
     must(chdir("top"));
@@ -401,7 +383,7 @@ static void devices(void) {
   struct gate ready = new_gate(), made = new_gate();
   int *fd = shared_memory(sizeof *fd);
   CHILD(pid) {
-    own_namespace(CLONE_NEWNS);
+    become(1000), own_namespace(CLONE_NEWNS);
     must(mount("none", "empty", "tmpfs", 0, "mode=777"));
     *fd = (int)must(open("empty", O_RDONLY | O_DIRECTORY));
     open_gate(&ready);

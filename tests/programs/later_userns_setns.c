@@ -1,8 +1,7 @@
 /* Into user namespaces and out of them: setns with a link and with a pidfd, and what a link tells of its namespace. */
 // later: all
 // needs: root
-#include "check.h"
-#include <grp.h>
+#include "userns.h"
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -13,14 +12,6 @@
 #define NS_GET_PARENT 0xb702
 #define NS_GET_NSTYPE 0xb703
 #define NS_GET_OWNER_UID 0xb704
-
-static void put(pid_t pid, const char *file, const char *text) {
-  char path[64];
-  snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
-  int fd = (int)must(open(path, O_WRONLY));
-  must(write(fd, text, strlen(text)));
-  close(fd);
-}
 
 static int open_ns(pid_t pid, const char *kind) {
   char path[64];
@@ -41,13 +32,6 @@ static unsigned long own(const char *kind) {
   return n;
 }
 
-static void become(int id) {
-  must(setgroups(0, NULL));
-  must(setresgid(id, id, id));
-  must(setresuid(id, id, id));
-  must(prctl(PR_SET_DUMPABLE, 1));
-}
-
 /* A process in namespaces of its own that waits to be killed; uid 1000 has made it and is root in it. */
 static pid_t sleeper(int flags) {
   struct gate made = new_gate(), mapped = new_gate(), ready = new_gate();
@@ -65,16 +49,10 @@ static pid_t sleeper(int flags) {
     for (;;) pause();
   }
   pass_gate(&made);
-  put(pid, "uid_map", "0 1000 10");
-  put(pid, "gid_map", "0 1000 10");
+  write_maps(pid, "0 1000 10", "0 1000 10");
   open_gate(&mapped);
   pass_gate(&ready);
   return pid;
-}
-
-static void gone(pid_t pid) {
-  kill(pid, SIGKILL);
-  wait_for(pid);
 }
 
 static int full(void) {

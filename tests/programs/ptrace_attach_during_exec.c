@@ -3,33 +3,15 @@
 // order: who tells first, the tracer of its attach or the waiter of the other thread's end
 #include "trace.h"
 
-static int *tids;
-static struct gate go, handled, attached;
-static int exec_it(void *arg) {
-  (void)arg;
-  tids[0] = gettid_();
-  pass_gate(&go);
-  execl("/proc/self/exe", "again", "x", (char *)NULL);
-  return 1;
-}
-static int idle(void *arg) {
-  (void)arg;
-  tids[1] = gettid_();
-  sleep_for_ever();
-  return 0;
-}
-static void threads(void) {
-  start_thread(idle, NULL);
-  start_thread(exec_it, NULL);
-  sleep_for_ever();
-}
+static struct exec_threads *threads;
+static struct gate handled, attached;
 static void take(int sig) {
   say("[took %s]", signame(sig));
   open_gate(&handled);
 }
 static void attach(void) {
   on_signal(SIGUSR1, take);
-  show_ok("the attach", trace(PTRACE_ATTACH, tids[0], 0, 0));
+  show_ok("the attach", trace(PTRACE_ATTACH, threads->execs, 0, 0));
   open_gate(&attached);
   sleep_for_ever();
 }
@@ -37,27 +19,18 @@ static void attach(void) {
 int main(int argc, char **argv) {
   if (argc > 1) sleep_for_ever();
   (void)argv;
-  tids = shared_memory(4096);
-  go = new_gate();
+  threads = shared_memory(sizeof *threads);
   handled = new_gate();
   attached = new_gate();
-  pid_t pid = start(threads);
-  while (!((volatile int *)tids)[0] || !((volatile int *)tids)[1]) sleep_ms(1);
-  wait_asleep(pid);
-  wait_asleep(tids[0]);
-  /* The exec waits until we have waited for its other thread. */
-  must(trace(PTRACE_ATTACH, tids[1], 0, 0));
-  pass_stop(tids[1], SIGSTOP);
-  open_gate(&go);
-  wait_state(tids[1], "Z");
-  wait_state(tids[0], "D");
+  pid_t pid = start_exec_threads(threads);
+  hold_exec(threads);
 
   pid_t tracer = start(attach);
   wait_asleep(tracer);
   kill(tracer, SIGUSR1);
   pass_gate(&handled);
   wait_asleep(tracer);
-  next_stop("the other thread", tids[1]);
+  next_stop("the other thread", threads->idles);
   pass_gate(&attached);
   say("traced: %d", status_number(pid, "\nTracerPid:") == tracer);
   kill(pid, SIGKILL);

@@ -3,71 +3,33 @@
 // differs: the sleep cannot be killed in 3.2
 #include "trace.h"
 
-static int *tids;
-static struct gate go;
-static int exec_it(void *arg) {
-  (void)arg;
-  tids[0] = gettid_();
-  pass_gate(&go);
-  execl("/proc/self/exe", "again", "x", (char *)NULL);
-  return 1;
-}
-static int idle(void *arg) {
-  (void)arg;
-  tids[1] = gettid_();
-  sleep_for_ever();
-  return 0;
-}
-static void threads(void) {
-  start_thread(idle, NULL);
-  start_thread(exec_it, NULL);
-  sleep_for_ever();
-}
-static pid_t begin(void) {
-  tids[0] = tids[1] = 0;
-  pid_t pid = start(threads);
-  while (!((volatile int *)tids)[0] || !((volatile int *)tids)[1]) sleep_ms(1);
-  wait_asleep(pid);
-  wait_asleep(tids[0]);
-  return pid;
-}
-
 int main(int argc, char **argv) {
   if (argc > 1) {
     say("[the new program, traced: %d]", status_number(getpid(), "\nTracerPid:") != 0);
     return 6;
   }
   (void)argv;
-  tids = shared_memory(4096);
-  go = new_gate();
-  pid_t pid = begin();
-  must(trace(PTRACE_ATTACH, tids[1], 0, 0));
-  pass_stop(tids[1], SIGSTOP);
-  open_gate(&go);
-  wait_state(tids[1], "Z");
-  wait_state(tids[0], "D");
+  struct exec_threads *threads = shared_memory(sizeof *threads);
+  pid_t pid = start_exec_threads(threads);
+  hold_exec(threads);
   sleep_ms(20);
-  say("before the tracer's wait: %c", state_of(tids[0]));
-  next_stop("the other thread", tids[1]);
+  say("before the tracer's wait: %c", state_of(threads->execs));
+  next_stop("the other thread", threads->idles);
   next_stop("the end", pid);
 
-  pid = begin();
-  must(trace(PTRACE_ATTACH, tids[1], 0, 0));
-  pass_stop(tids[1], SIGSTOP);
-  open_gate(&go);
-  wait_state(tids[1], "Z");
-  wait_state(tids[0], "D");
+  pid = start_exec_threads(threads);
+  hold_exec(threads);
   kill(pid, SIGKILL);
   sleep_ms(20);
-  say("killed: %c", state_of(tids[0]));
-  next_stop("the other thread", tids[1]);
+  say("killed: %c", state_of(threads->execs));
+  next_stop("the other thread", threads->idles);
   next_stop("the end", pid);
 
-  pid = begin();
+  pid = start_exec_threads(threads);
   must(trace(PTRACE_ATTACH, pid, 0, 0));
   pass_stop(pid, SIGSTOP);
   cont(pid, 0);
-  open_gate(&go);
+  open_gate(&threads->go);
   next_stop("only the leader was traced", pid);
   return 0;
 }

@@ -100,6 +100,47 @@ static inline void sleep_for_ever(void) {
   for (;;) pause();
 }
 
+/* A process whose leader sleeps: one of its threads sleeps too, another one execs when told to go, with an argument. */
+struct exec_threads {
+  volatile pid_t execs, idles;
+  struct gate go;
+};
+static inline int exec_when_told(void *arg) {
+  struct exec_threads *threads = arg;
+  threads->execs = gettid_();
+  pass_gate(&threads->go);
+  execl("/proc/self/exe", "again", "x", (char *)NULL);
+  return 1;
+}
+static inline int idle_for_ever(void *arg) {
+  struct exec_threads *threads = arg;
+  threads->idles = gettid_();
+  sleep_for_ever();
+  return 0;
+}
+/* All of them sleep when this returns; *threads is in shared_memory(). */
+static inline pid_t start_exec_threads(struct exec_threads *threads) {
+  *threads = (struct exec_threads){.go = new_gate()};
+  pid_t pid;
+  CHILD(pid) {
+    start_thread(idle_for_ever, threads);
+    start_thread(exec_when_told, threads);
+    sleep_for_ever();
+  }
+  while (!threads->execs || !threads->idles) sleep_ms(1);
+  wait_asleep(pid);
+  wait_asleep(threads->execs);
+  return pid;
+}
+/* Trace the one that sleeps, and let the other one exec: it waits until we have waited for the one we trace. */
+static inline void hold_exec(struct exec_threads *threads) {
+  must(trace(PTRACE_ATTACH, threads->idles, 0, 0));
+  pass_stop(threads->idles, SIGSTOP);
+  open_gate(&threads->go);
+  wait_state(threads->idles, "Z");
+  wait_state(threads->execs, "D");
+}
+
 static inline unsigned long message(pid_t pid) {
   unsigned long text = 0xdead;
   must(trace(PTRACE_GETEVENTMSG, pid, 0, (unsigned long)&text));

@@ -46,6 +46,7 @@ __all__ = (
     "X86Thread",
     "begin",
     "start_thread",
+    "switch_to",
     "sys_arch_prctl",
     "sys_clone",
     "sys_fork",
@@ -84,11 +85,11 @@ class X86Thread:
     them (hw.cpu.CpuState).  orig_ax: number of the call in progress or just answered, -1 otherwise.
     ts_compat: it has come by INT 0x80 (TS_COMPAT).  sysret: it brings the trap flag back by SYSRET.
     trap_no, error_code, cr2: the last exception that became a signal.
-    fs, gs: their bases, 0 if the selectors have them (fsindex, gsindex).  tls: their slots as the CPU has them.
+    fs, gs: their bases, 0 if the selectors have them.  fsindex, gsindex: these, as the last switch has found them.
+    tls: their slots as the CPU has them.  switches: how often another task had come when it last ran.
     forced_tf: the trap flag is the tracer's and not the program's own (TIF_FORCED_TF).
     fpu_control: x87 control word and MXCSR that a tracer has set, of which an engine has to derive more.
     segments_changed: a tracer has set selectors or slots, which are still to be loaded.
-    bad_iret: the selectors of code or stack that a tracer has set cannot be loaded.
     ptrace_bps: DR0 … DR3, None as long as nobody has written any; debugreg6, ptrace_dr7: as they were left last.
     io_bitmap: the I/O ports that it may not use, None as long as nobody has asked for any.
     ia32: its program is of 32 bits (TIF_IA32).  nr_restart_syscall: what it calls restart_syscall(2).
@@ -96,7 +97,6 @@ class X86Thread:
     """
 
     __slots__ = (
-        "bad_iret",
         "cpu",
         "cr2",
         "debugreg6",
@@ -104,7 +104,9 @@ class X86Thread:
         "forced_tf",
         "fpu_control",
         "fs",
+        "fsindex",
         "gs",
+        "gsindex",
         "has_breakpoints",
         "hits",
         "ia32",
@@ -117,6 +119,7 @@ class X86Thread:
         "q",
         "saved",
         "segments_changed",
+        "switches",
         "sysret",
         "tls",
         "tls_array",
@@ -136,10 +139,11 @@ class X86Thread:
         self.sysret = self.ts_compat = False
         self.trap_no = self.error_code = self.cr2 = 0
         self.tsc_sigsegv = False  # prctl(PR_SET_TSC, PR_TSC_SIGSEGV)
-        self.fs = self.gs = 0
+        self.fs = self.gs = self.fsindex = self.gsindex = 0
+        self.switches = -1
         self.tls = (0, 0, 0)
         self.tls_array: list[tls.Descriptor] = [tls.EMPTY] * 3
-        self.segments_changed = self.bad_iret = False
+        self.segments_changed = False
         self.io_bitmap: int | None = None
         self.ptrace_bps: list[Breakpoint | None] | None = None
         self.debugreg6 = self.ptrace_dr7 = self.hits = 0
@@ -231,21 +235,21 @@ class X86Thread:
         self._set_selector(3, value)
 
     @property
-    def fsindex(self) -> int:
+    def fs_selector(self) -> int:
         """Selector of fs."""
         return self._selector(4)
 
-    @fsindex.setter
-    def fsindex(self, value: int) -> None:
+    @fs_selector.setter
+    def fs_selector(self, value: int) -> None:
         self._set_selector(4, value)
 
     @property
-    def gsindex(self) -> int:
+    def gs_selector(self) -> int:
         """Selector of gs."""
         return self._selector(5)
 
-    @gsindex.setter
-    def gsindex(self, value: int) -> None:
+    @gs_selector.setter
+    def gs_selector(self, value: int) -> None:
         self._set_selector(5, value)
 
     @property
@@ -265,6 +269,8 @@ class X86Thread:
 
     def run(self, current: Task, budget_ns: int) -> KernelStack | None:
         """Run user code up to a call that sleeps, or until there is other work (see ThreadStruct.run)."""
+        if current.nvcsw + current.nivcsw != self.switches:
+            switch_to(current, self)
         k = current.kernel
         if self.has_breakpoints:
             return debug_entry.debug_vcpu_of(k).run(current, self, budget_ns)
@@ -291,8 +297,10 @@ class X86Thread:
         child.tsc_sigsegv = self.tsc_sigsegv
         child.trap_no, child.error_code, child.cr2 = self.trap_no, self.error_code, self.cr2
         child.sysret = self.sysret
-        child.bad_iret = self.bad_iret
-        child.fs, child.gs = self.fs, self.gs
+        # A base beside a selector is not copied.
+        child.fs = 0 if self.fs_selector else self.fs
+        child.gs = 0 if self.gs_selector else self.gs
+        child.segments_changed = child.fs != self.fs or child.gs != self.gs
         child.fpu_control = self.fpu_control
         child.io_bitmap = self.io_bitmap
         child.tls_array, child.tls = self.tls_array[:], self.tls
@@ -420,7 +428,7 @@ class X86Thread:
             f"RSP: {USER_DS:04x}:{q[SP]:016x}  EFLAGS: {self.flags:08x}",
         ]
         lines += [" ".join([f"{name}: {q[register]:016x}" for name, register in row]) for row in _SHOWN_REGISTERS]
-        fs, gs = (f"({selector:04x})" for selector in (self.fsindex, self.gsindex))
+        fs, gs = (f"({selector:04x})" for selector in (self.fs_selector, self.gs_selector))
         return [
             *lines,
             f"FS:  {q[layout.fs_base_q]:016x}{fs} GS:{0:016x}{gs} knlGS:{q[layout.gs_base_q]:016x}",
@@ -439,6 +447,27 @@ class X86Thread:
             self.cpu.owner = None
             self.cpu = None
             self.q = self.saved.cast("Q")
+
+
+def switch_to(task: Task, thread: X86Thread) -> None:
+    """Do what a switch away from task and back does to fs and gs, where it changes anything (__switch_to).
+
+    A selector brings its base along, which may be another one by now, and makes the kernel forget the one that was set.
+    That comes back in the place of a null selector, which takes the base off.
+    """
+    q, layout = thread.q, thread.layout
+    fs, gs, fsindex, gsindex = thread.fs, thread.gs, thread.fs_selector, thread.gs_selector
+    if (
+        thread.segments_changed
+        or (fsindex | gsindex) & tls.FROM_LDT
+        or (fs and (fsindex or q[layout.fs_base_q] != fs))
+        or (gs and (gsindex or q[layout.gs_base_q] != gs))
+    ):
+        ptrace.forget_bases(thread)
+        ptrace.load_segments(task, thread)
+        fsindex, gsindex = thread.fs_selector, thread.gs_selector
+    thread.fsindex, thread.gsindex = fsindex, gsindex
+    thread.switches = task.nvcsw + task.nivcsw
 
 
 def start_thread(current: Task, ip: int, sp: int) -> None:

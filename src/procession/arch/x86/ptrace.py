@@ -55,7 +55,15 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.include.linux.types import UserPtr
 
-__all__ = ("arch_ptrace", "do_arch_prctl", "find_regset", "forget_bases", "genregs_get", "load_segments")
+__all__ = (
+    "arch_ptrace",
+    "change_segments",
+    "do_arch_prctl",
+    "find_regset",
+    "forget_bases",
+    "genregs_get",
+    "load_segments",
+)
 
 # Offsets in struct user.
 _ORIG_RAX: Final = 120
@@ -99,9 +107,9 @@ def getreg(thread: X86Thread, offset: int) -> int:
         return flags & ~X86_EFLAGS_TF if thread.forced_tf else flags
     forget_bases(thread)
     if offset == _FS_BASE:
-        return _base(thread, thread.fs, thread.fsindex, tls.FS_TLS_SEL)
+        return _base(thread, thread.fs, thread.fs_selector, tls.FS_TLS_SEL)
     if offset == _GS_BASE:
-        return _base(thread, thread.gs, thread.gsindex, tls.GS_TLS_SEL)
+        return _base(thread, thread.gs, thread.gs_selector, tls.GS_TLS_SEL)
     return _get_segment_reg(thread, offset)
 
 
@@ -109,10 +117,16 @@ def forget_bases(thread: X86Thread) -> None:
     """Forget bases beside which the program has loaded selectors: they bring others along (__switch_to)."""
     if thread.segments_changed:
         return  # these are a tracer's, and not loaded yet
-    if thread.fsindex:
+    if thread.fs_selector:
         thread.fs = 0
-    if thread.gsindex:
+    if thread.gs_selector:
         thread.gs = 0
+
+
+def change_segments(thread: X86Thread) -> None:
+    """Let the next switch load thread's selectors, which somebody sets now, or what they stand for."""
+    forget_bases(thread)
+    thread.segments_changed = True
 
 
 def _base(thread: X86Thread, base: int, selector: int, tls_selector: int) -> int:
@@ -130,7 +144,7 @@ def _get_segment_reg(thread: X86Thread, offset: int) -> int:
         return thread.ds
     if offset == _ES:
         return thread.es
-    return thread.fsindex if offset == _FS else thread.gsindex
+    return thread.fs_selector if offset == _FS else thread.gs_selector
 
 
 def putreg(thread: X86Thread, offset: int, value: int) -> None:
@@ -171,15 +185,14 @@ def set_segment_reg(thread: X86Thread, offset: int, value: int) -> None:
             raise LinuxError(Errno.EIO, "no code segment, or no stack segment")
         if not thread.ia32:
             return
-    if not thread.segments_changed:
-        forget_bases(thread)
+    change_segments(thread)
     # Setting fs_base has implied another fs than a tracer writes that knows nothing of slots: leave it (gs alike).
     if offset == _FS:
-        if not _is_implied(value, thread.fs, thread.fsindex, tls.FS_TLS_SEL):
-            thread.fsindex = value
+        if not _is_implied(value, thread.fs, thread.fs_selector, tls.FS_TLS_SEL):
+            thread.fs_selector = value
     elif offset == _GS:
-        if not _is_implied(value, thread.gs, thread.gsindex, tls.GS_TLS_SEL):
-            thread.gsindex = value
+        if not _is_implied(value, thread.gs, thread.gs_selector, tls.GS_TLS_SEL):
+            thread.gs_selector = value
     elif offset == _DS:
         thread.ds = value
     elif offset == _ES:
@@ -188,7 +201,6 @@ def set_segment_reg(thread: X86Thread, offset: int, value: int) -> None:
         thread.cs = value
     else:
         thread.ss = value
-    thread.segments_changed = True
 
 
 def _is_implied(value: int, base: int, selector: int, tls_selector: int) -> bool:
@@ -208,10 +220,10 @@ def _put_base(thread: X86Thread, is_fs: bool, value: int) -> None:
 def load_segments(task: Task, thread: X86Thread) -> None:
     """Do what loading the selectors does that a tracer has set: bad ones become 0, others bring their base along."""
     thread.segments_changed = False
-    for number, selector in ((3, thread.ds), (0, thread.es), (4, thread.fsindex), (5, thread.gsindex)):
+    for number, selector in ((3, thread.ds), (0, thread.es), (4, thread.fs_selector), (5, thread.gs_selector)):
         segment.load_data(task, thread, number, selector)
     if thread.ia32:
-        thread.bad_iret = not segment.load_iret(task, thread)
+        segment.load_iret(task, thread)  # what is bad then it finds again when it is to run
     else:
         segment.load_cs_again(thread)
     q, layout = thread.q, thread.layout
@@ -232,9 +244,11 @@ def set_base(thread: X86Thread, is_fs: bool, base: int) -> None:
     layout = thread.layout
     if is_fs:
         thread.fsindex, thread.fs = (tls.FS_TLS_SEL, 0) if slot else (0, base)
+        thread.fs_selector = thread.fsindex
         thread.q[layout.fs_base_q] = base
     else:
         thread.gsindex, thread.gs = (tls.GS_TLS_SEL, 0) if slot else (0, base)
+        thread.gs_selector = thread.gsindex
         thread.q[layout.gs_base_q] = base
 
 
@@ -245,10 +259,26 @@ def do_arch_prctl(current: Task, thread: X86Thread, code: int, addr: UserPtr) ->
             raise LinuxError(Errno.EPERM, "not a user address")
         set_base(thread, code == ARCH_SET_FS, addr)
     elif code in (ARCH_GET_FS, ARCH_GET_GS):
-        layout = thread.layout
-        uaccess.put_user(current, addr, thread.q[layout.fs_base_q if code == ARCH_GET_FS else layout.gs_base_q], 8)
+        uaccess.put_user(current, addr, _get_base(thread, code == ARCH_GET_FS, thread is current.thread), 8)
     else:
         raise LinuxError(Errno.EINVAL, f"arch_prctl code {code:#x}")
+
+
+def _get_base(thread: X86Thread, is_fs: bool, doit: bool) -> int:
+    """Return the base of fs or gs; doit: of the caller's own.
+
+    It is the slot's as long as the last switch has found the slot's selector, whatever has been loaded since.
+    """
+    q, layout = thread.q, thread.layout
+    if doit:
+        fsindex, fs = thread.fsindex, int(q[layout.fs_base_q])
+        gsindex, gs = thread.gsindex, int(q[layout.gs_base_q]) if thread.gs_selector else thread.gs
+    else:
+        forget_bases(thread)
+        fsindex, fs, gsindex, gs = thread.fs_selector, thread.fs, thread.gs_selector, thread.gs
+    if is_fs:
+        return tls.base_of(thread, fsindex) if fsindex == tls.FS_TLS_SEL else fs
+    return tls.base_of(thread, gsindex) if gsindex == tls.GS_TLS_SEL else gs
 
 
 # Sets of registers.
@@ -259,7 +289,7 @@ def genregs_get(thread: X86Thread) -> bytes:
     forget_bases(thread)
     q, layout = thread.q, thread.layout
     ax, cx, dx, bx, sp, bp, si, di, r8, r9, r10, r11, r12, r13, r14, r15 = q[:16].tolist()
-    fsindex, gsindex = thread.fsindex, thread.gsindex
+    fsindex, gsindex = thread.fs_selector, thread.gs_selector
     return _USER_REGS.pack(
         *(r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di),
         thread.orig_ax & ULONG_MAX,
@@ -441,4 +471,4 @@ def _thread_area(current: Task, thread: X86Thread, request: int, index: int, dat
         tls.do_get_thread_area(current, thread, index, data)
         return
     tls.do_set_thread_area(current, thread, index, data)
-    thread.segments_changed = True
+    change_segments(thread)

@@ -101,8 +101,6 @@ def disable_step(child: Task, thread: X86Thread) -> None:
     if thread.forced_tf:
         thread.forced_tf = False
         thread.q[thread.layout.rflags_q] &= ~X86_EFLAGS_TF
-    if thread.segments_changed:
-        ptrace.load_segments(child, thread)
 
 
 def branches(current: Task, thread: X86Thread, end: int, ip: int) -> bool:

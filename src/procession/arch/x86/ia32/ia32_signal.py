@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.arch.x86 import ptrace, segment
+from procession.arch.x86 import segment
 from procession.arch.x86 import signal as x86_signal
 from procession.arch.x86.ia32 import sys_ia32, vdso32
 from procession.hw.costs import SIGRETURN_NS
@@ -114,8 +114,8 @@ def _sigcontext(thread: X86Thread, fpstate: int, oldmask: int) -> bytes:
     sp = q[SP] & UINT_MAX
     general = [q[register] & UINT_MAX for register in (DI, SI, BP, SP, BX, DX, CX, AX)]
     return _SIGCONTEXT.pack(
-        thread.gsindex,
-        thread.fsindex,
+        thread.gs_selector,
+        thread.fs_selector,
         thread.es,
         thread.ds,
         *general,
@@ -150,7 +150,6 @@ def _enter(current: Task, thread: X86Thread, ka: KSigaction, frame: int, argumen
         segment.load_data(current, thread, data, USER_DS)
     segment.load_ss(current, thread, USER_DS)
     thread.set_cs(USER32_CS)
-    thread.bad_iret = False
     if thread.flags & (X86_EFLAGS_DF | X86_EFLAGS_TF):
         thread.flags &= ~(X86_EFLAGS_DF | X86_EFLAGS_TF)
     x86_signal.init_fpu(current, thread)
@@ -226,11 +225,10 @@ def restore_sigcontext(current: Task, thread: X86Thread, address: int) -> int:
     fixed = x86_signal.FIX_EFLAGS
     thread.flags = thread.flags & ~fixed | flags & fixed
     thread.orig_ax = -1
-    ptrace.forget_bases(thread)
     # Selectors of the kernel are none for the user: their lowest bits are set.
     for number, selector, present in (
-        (5, gs, thread.gsindex),
-        (4, fs, thread.fsindex),
+        (5, gs, thread.gs_selector),
+        (4, fs, thread.fs_selector),
         (3, ds, thread.ds),
         (0, es, thread.es),
     ):

@@ -218,10 +218,8 @@ def ia32_syscall(entry: Entry, current: Task, *, sysenter: bool = False) -> None
     elif traced:
         entry.stack = SyscallStack(current, nr, name, _traced(current))
     else:
-        do_call = _sysexit if sysenter else _do_call
+        do_call = _sysexit if sysenter and nr < IA32_NR_SYSCALLS else _do_call
         entry.stack = SyscallStack(current, nr, name, do_call(current, nr, name, call))
-        if nr >= IA32_NR_SYSCALLS:
-            thread.orig_ax = 0
     entry.halt()
 
 

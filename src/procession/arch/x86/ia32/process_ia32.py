@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from procession.arch.x86 import entry, process, ptrace, tls
+from procession.arch.x86 import entry, process, ptrace, segment, tls
 from procession.arch.x86 import signal as x86_signal
 from procession.arch.x86.ia32 import ia32_signal, ia32entry, vdso32
 from procession.arch.x86.process import X86Thread
@@ -63,10 +63,11 @@ class Ia32Thread(X86Thread):
         self.nr_restart_syscall = _NR_RESTART_SYSCALL
 
     def run(self, current: Task, budget_ns: int) -> KernelStack | None:
-        """Run user code, unless there is nowhere to go on: a tracer may have set any segment of code and stack."""
-        if self.segments_changed:
-            ptrace.load_segments(current, self)  # by a tracer that has ended
-        if self.bad_iret:
+        """Run user code, unless there is nowhere to go on.
+
+        IRET loads segments of its own for code and stack, which may have changed: a tracer may have set any.
+        """
+        if (self.cs != USER32_CS or self.ss != USER_DS) and not segment.load_iret(current, self):
             self.orig_ax = -1
             x86_signal.bad_iret(current, self)
             return None
@@ -115,7 +116,7 @@ class Ia32Thread(X86Thread):
 
 def _set_tls(current: Task, child: X86Thread) -> None:
     tls.do_set_thread_area(current, child, -1, child.q[SI] & UINT_MAX)
-    ptrace.load_segments(current, child)  # as a switch to it does: its selectors are the parent's
+    child.segments_changed = True  # its selectors are the parent's, and what they stand for may be another segment
 
 
 def syscall32_setup_pages(current: Task) -> None:
@@ -239,7 +240,7 @@ class TlsRegset:
         data = uaccess.copy_from_user(current, ubuf, size)
         for slot in range(size // tls.USER_DESC_SIZE):
             tls.set_tls_desc(self._regs, slot, data[slot * tls.USER_DESC_SIZE :][: tls.USER_DESC_SIZE])
-        self._regs.segments_changed = True
+        ptrace.change_segments(self._regs)
 
 
 def _tls_get(thread: X86Thread) -> bytes:

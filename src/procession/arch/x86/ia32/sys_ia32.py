@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from procession.arch.x86 import tls
+from procession.arch.x86 import ptrace, tls
 from procession.fs import compat as fs_compat
 from procession.fs import exec as fs_exec
 from procession.fs import namei, namespace_mount, read_write, stat, sync
@@ -123,7 +123,7 @@ def sys_set_thread_area(current: Task, u_info: UserPtr) -> int:
         tls.do_set_thread_area(current, thread, -1, u_info)
     except LinuxError as error:
         return -error.errno & UINT_MAX
-    thread.segments_changed = True
+    ptrace.change_segments(thread)
     return 0
 
 
