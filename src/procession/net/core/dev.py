@@ -197,10 +197,10 @@ def dev_ioctl(current: Task, net: NetNamespace, cmd: int, arg: UserPtr) -> None:
     if cmd == SIOCGIFNAME:
         dev_ifname(current, net, arg)
         return
+    raw = uaccess.copy_from_user(current, arg, IFREQ_SIZE)  # whatever cmd is: later kernels look at that first
     private = SIOCDEVPRIVATE <= cmd < SIOCDEVPRIVATE + 16
     if cmd not in _READING and cmd not in _WRITING and cmd != SIOCETHTOOL and not private:
         raise LinuxError(Errno.ENOTTY, "no such ioctl of a socket")
-    raw = uaccess.copy_from_user(current, arg, IFREQ_SIZE)
     if cmd in _WRITING and not capability.ns_capable(current, net.user_ns, CAP_NET_ADMIN):
         raise LinuxError(Errno.EPERM, "interfaces need CAP_NET_ADMIN")
     dev = dev_get_by_name(net, ifr_name(raw).split(b":", 1)[0])
