@@ -535,6 +535,7 @@ def weigh(rq, load, nr_running):
     (CPU_IDLE, (0, 0), (4096, 8), 2048),            # half of it
     (CPU_IDLE, (0, 0), (8192, 4), 3072),            # but of four not more than three
     (CPU_IDLE, (0, 0), (90_000, 2), 45_000),
+    (CPU_IDLE, (3000, 0), (2048, 2), None),         # it has only just become idle
     (CPU_NOT_IDLE, (1024, 1), (2048, 2), 1024),     # half a task: one
     (CPU_NOT_IDLE, (1024, 1), (1200, 2), None),     # not by a quarter
     (CPU_NOT_IDLE, (2048, 2), (2048, 2), None),
