@@ -13,13 +13,12 @@ import itertools
 import multiprocessing
 import os
 from pathlib import Path
-import re
 import signal
 import sys
 import time
 from types import FrameType
 
-from fuzz.repeat import compiled
+from fuzz.repeat import compiled, later
 from fuzz.tried import Tried
 from procession import Machine
 
@@ -38,12 +37,6 @@ def expected(name: str) -> str:
     """Return what 3.2 prints."""
     differs = PROGRAMS / "differs" / f"{name}.out"
     return (differs if differs.exists() else PROGRAMS / "expected" / f"{name}.out").read_text("utf-8")
-
-
-def later(name: str) -> list[str]:
-    """Return what a program needs of what came after 3.2."""
-    text = (PROGRAMS / f"{name}.c").read_text("utf-8")
-    return [word for line in re.findall(r"^// later: (.*)$", text, re.MULTILINE) for word in line.split(",")]
 
 
 def failure(name: str, program: str, seed: int, cpus: int) -> str | None:

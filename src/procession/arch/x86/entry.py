@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.x86 import arguments, fault, interrupt, ioport, ldt, seccomp, step, syscall_table, traps
 from procession.arch.x86.ia32 import ia32entry
-from procession.arch.x86.ia32.ia32entry import IA32_SYSCALL_VECTOR
 from procession.arch.x86.syscall_table import NI_SYSCALLS, NR, NR_SYSCALLS
 from procession.hw import untranslatable
 from procession.hw.calibration import NO_EXCEPTION
@@ -227,7 +226,7 @@ class Entry:
             else:
                 self.charge(self.spent_until(self.thread.linear_pc()))
             self.thread.orig_ax = -1
-            if is_int and vector == IA32_SYSCALL_VECTOR:
+            if is_int and vector == ia32entry.IA32_SYSCALL_VECTOR:
                 if self.step is not None:
                     self.end_step()
                 ia32entry.ia32_syscall(self, self.current)
