@@ -105,7 +105,7 @@ def fingerprint(run: Run) -> str:
     else:
         machine = boot.Machine(
             root="/", trace=True, cpus=run["cpus"], seed=run["seed"], memory=run["memory"], stdin=b"input\n" * 9,
-            later=later(run["program"]),
+            later=later(run["program"]) if "program" in run else (),
         )
         results.append(machine.run(run["argv"]))
     digest = hashlib.sha256()
