@@ -62,8 +62,7 @@ static void into_a_handler(void) {
   must(ptrace(PTRACE_SINGLESTEP, pid, 0, SIGUSR1));
   int status = wait_for(pid);
   say("into it: %s, at its beginning %d, flag %ld", wait_str(status), peek_user(pid, REG(rip)) == (long)handles, flag(pid));
-  say("a step: signal %d, flag %ld", step(pid), flag(pid));
-  say("another: signal %d, flag %ld", step(pid), flag(pid));
+  for (int i = 0, sig; i < 2; i++) sig = step(pid), say("a step: signal %d, flag %ld", sig, flag(pid));
   status = resume(pid, PTRACE_CONT, 0);
   say("it goes on: %s", wait_str(status));
   end_tracee(pid);
