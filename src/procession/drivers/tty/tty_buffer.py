@@ -86,7 +86,7 @@ def tty_flip_buffer_push(tty: TtyStruct) -> None:
         return
     while work:
         flush_to_ldisc(work[0])
-        work.popleft()
+        del work[0]
 
 
 def flush_to_ldisc(tty: TtyStruct) -> None:

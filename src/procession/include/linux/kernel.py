@@ -7,7 +7,7 @@ at once; the others are made by the subsystem's *_init function, which init/main
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Coroutine
 import re
 from typing import TYPE_CHECKING, Any, Final
@@ -521,7 +521,7 @@ class TtyState:
         self.winsize: tuple[int, int] = (24, 80)  # its rows and columns
         self.hvc_wants: bool = False  # to be told of it at once: nothing is known to lie there, and there is room
         self.hvc_live: bool = False  # somebody watches for input besides
-        self.flip_work: deque[TtyStruct] = deque()  # those whose input is being moved, and then will be
+        self.flip_work: list[TtyStruct] = []  # those whose input is being moved, and then will be
 
 
 class NetState:
