@@ -96,6 +96,8 @@ What 3.2 does differently from today's kernels; docs/differences.md explains eac
 - There is neither ^\\ at terminals, nor vfork in programs with one: what came before about cores and vfork.
 - Who waits for a semaphore to be zero stands before the others in 3.2, in line today; GETNCNT counts something else.
   So nobody sleeps for zero, and nobody counts.
+- Whether a semaphore may have a value is looked at first today; in 3.2 whether there is one, and in a new namespace
+  there is none: none is set out of range.
 - Who was the last in a mount or network namespace sleeps in state D at its end today, for so long that one sees it.
   Those of users have tables of ids. So a real 3.2 alone is asked about these.
 - MSG_TRUNC tells the whole length of a local datagram today; shutdown of a local socket takes any number in 3.2.
@@ -286,7 +288,7 @@ TABLE = [
     _op("semop", words(0, 7, -1), ONE_OP, words(1, 0), weight=1),
     _op("semop", words(0, 7), ONE_OP, "501", weight=1),
     _op("semctl", "0", words(0, 1, 0, 2), words(GETVAL, GETPID), "0", weight=4, flag="-"),
-    _op("semctl", "0", words(0, 1), str(SETVAL), words(0, 1, 5, -1), weight=2),
+    _op("semctl", "0", words(0, 1), str(SETVAL), words(0, 1, 5), weight=2),
     _op("unshare", str(CLONE_SYSVSEM), weight=1),
     _op("msgsnd", "0", MESSAGE, words(4, 0, 4), words(IPC_NOWAIT, 0), weight=5),
     _op("msgrcv", "0", "?d8", words(8, 4, 2), words(0, 1, 2, -2, -9), words(0, IPC_NOWAIT, 0, 0o10000, 0o24000),
@@ -467,6 +469,7 @@ FREE_TABLE = [
     _op("semop", "-1", ONE_OP, "501", weight=1),
     _op("semctl", "0", words(0, 1), words(GETNCNT, GETZCNT), "0", weight=4, flag="-"),
     _op("semctl", "0", "0", str(IPC_RMID), "0", weight=1),
+    _op("semctl", "0", words(0, 1), str(SETVAL), "-1", weight=1),
     _op("ptrace", str(TRACEME), "0", "0", "0", weight=4),
     _op("ptrace", str(ATTACH), ACTOR, "0", "0", weight=8),
     _op("ptrace", str(SEIZE), ACTOR, "0", words(SEIZE_DEVEL, SEIZE_DEVEL, 0), weight=5),
