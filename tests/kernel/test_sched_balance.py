@@ -9,6 +9,7 @@ import pytest
 from procession import Machine
 from procession.include.linux.sched import SCHED_FIFO, TASK_INTERRUPTIBLE, set_task_state
 from procession.include.linux.topology import CPU_IDLE, CPU_NEWLY_IDLE, CPU_NOT_IDLE, WF_SYNC
+from procession.include.linux.wait import WaitQueueEntry
 from procession.kernel import (
     hrtimer,
     sched,
@@ -22,6 +23,7 @@ from procession.kernel import (
     sched_prio,
     sched_select,
     sched_syscalls,
+    wait,
 )
 from procession.tools.validate.census import Census
 from procession.tools.validate.sched import validate_runqueues
@@ -207,6 +209,24 @@ def wakes_on(k, p, waker, sync):
     k.cpu = waker
     sched.try_to_wake_up(p, TASK_INTERRUPTIBLE | (WF_SYNC if sync else 0))
     return p.cpu
+
+
+async def queued(current, q):
+    """Sleep on a queue for ever."""
+    entry = WaitQueueEntry(current)
+    while True:
+        wait.prepare_to_wait(q, entry, TASK_INTERRUPTIBLE)
+        await sched.schedule(current)
+
+
+@pytest.mark.parametrize(("wake", "sync"), [("wake_up_interruptible", 0), ("wake_up_interruptible_sync", 1)])
+def test_a_waker_that_is_about_to_sleep_says_so(smp, wake, sync):
+    q = smp.wait_queue_head("test")
+    p = smp.spawn(queued, q)
+    smp.settle()
+    p.se.statistics = None
+    getattr(wait, wake)(q)
+    assert sched_select.statistics(p).nr_wakeups_sync == sync
 
 
 @pytest.mark.parametrize(("busy", "sync", "cpu"), [
