@@ -577,6 +577,16 @@ def test_who_is_the_busiest_and_by_how_much(smp, idle, this, other, imbalance):
     assert (None if group is None else found) == imbalance
 
 
+def test_no_more_is_taken_than_the_busiest_has_over_the_average():
+    """Of loads 0, 4096 and 4000: 4096 - 2698."""
+    k = bare(3)
+    rq0, rq1, rq2 = k.sched.runqueues
+    weigh(rq1, 4096, 8)
+    weigh(rq2, 4000, 8)
+    found = sched_busiest.find_busiest_group(rq0.sd, rq0, CPU_IDLE, 7)
+    assert found == (rq1.sd.groups[0], 1398)
+
+
 def test_a_weak_cpu_is_busy_sooner(smp):
     """Loads are by power: half of it taken by real-time tasks makes one task as much as two."""
     rq0, rq1 = smp.sched.runqueues
