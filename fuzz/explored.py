@@ -28,7 +28,7 @@ EXPLORED = Path(__file__).resolve().parents[1] / "tests" / "explored"
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "HOME": "/"}
 COMPILER = (
     *(sys.executable, "-m", "ziglang", "cc", "-target", "x86_64-linux-musl", "-fno-sanitize=undefined", "-static"),
-    *("-std=gnu11", "-O1"),
+    *("-s", "-std=gnu11", "-O1"),
 )
 # Mistake of tests/explored/shells/tsh.c -> a trace of the lab that shows it.
 BROKEN_SHELLS = {

@@ -34,8 +34,9 @@ PROGRAMS = TESTS / "programs"
 HOST_SECONDS = 30
 INSIDE_SECONDS = 180
 WARNINGS = ["-Wall", "-Wextra", "-Werror"]
+# Without symbols, all of them: for each set of options of this kind the compiler builds a C library first.
 ZIG = [
-    sys.executable, "-m", "ziglang", "cc", "-target", "x86_64-linux-musl", "-fno-sanitize=undefined", "-static",
+    sys.executable, "-m", "ziglang", "cc", "-target", "x86_64-linux-musl", "-fno-sanitize=undefined", "-static", "-s",
 ]
 
 
@@ -174,6 +175,15 @@ class Cache:
 
 
 @pytest.fixture(scope="session")
+def traces(request: pytest.FixtureRequest) -> Any:
+    from tests.traces import Traces  # noqa: PLC0415 -- imports the package
+
+    config_cache = request.config.cache
+    assert config_cache is not None
+    return Traces(config_cache.mkdir("traces"))
+
+
+@pytest.fixture(scope="session")
 def cache(request: pytest.FixtureRequest) -> Cache:
     config_cache = request.config.cache
     assert config_cache is not None
@@ -275,7 +285,7 @@ def deadlines(compilers: Compilers) -> str:
     """Path of deadlines.c."""
     compilers.need("musl")
     source = TESTS / "deadlines.c"
-    command = [*compilers.commands["musl"], "-s", str(source)]
+    command = [*compilers.commands["musl"], str(source)]
     return str(compilers.cache.build("deadlines", command, [source], compilers.versions["musl"]))
 
 
@@ -285,7 +295,7 @@ def hostile(compilers: Compilers) -> Callable[[str], str]:
     def build(name: str) -> str:
         compilers.need("musl")
         source = TESTS / "bad_input" / f"{name}.c"
-        command = [*compilers.commands["musl"], "-s", str(source)]
+        command = [*compilers.commands["musl"], str(source)]
         return str(compilers.cache.build(name, command, [source], compilers.versions["musl"]))
 
     return build

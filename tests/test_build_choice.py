@@ -35,7 +35,7 @@ def package(tmp_path):
     folder.mkdir(parents=True)
     script = runpy.run_path(str(HOME / "scripts" / "compile.py"))
     script["all_sources"].__globals__["PACKAGE"] = copy
-    compiled = [copy / "kernel" / "exit.py"]
+    compiled = [copy / "kernel" / "exit.py", copy / "_modules.c"]
     (folder / build.MANIFEST).write_text(script["manifest"](build, "mypyc 0, cc 0", compiled))
     return copy
 
@@ -53,7 +53,9 @@ def test_a_build_of_these_sources_runs(package):
     assert ask(package, pure="0") == ("True mypyc 0, cc 0", "", 0)
     assert ask(package, pure="1") == ("False", "", 0)
     # It is looked for where the manifest says.
-    assert "kernel/exit.cpython" in ask(package, "import procession.kernel.exit")[1]
+    said = ask(package, "import procession.kernel.exit")[1].splitlines()[-1]
+    assert said.startswith(f"ImportError: {package}/_compiled/")
+    assert "/procession/_modules.cpython" in said
 
 
 def test_a_build_of_other_sources_does_not(package):

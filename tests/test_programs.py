@@ -20,6 +20,8 @@ import platform
 import re
 
 import pytest
+from tests.conftest import PURE
+from tests.traces import said
 
 PROGRAMS = Path(__file__).parent / "programs"
 NAMES = sorted(path.stem for path in PROGRAMS.glob("*.c"))
@@ -130,8 +132,8 @@ def expectation(name, program, oracle, request, *, foreign=False):
 
 
 @pytest.mark.parametrize(("name", "libc"), CASES, ids=["-".join(case) for case in CASES])
-def test_program(name, libc, compilers, oracle, request):
-    """The program prints inside what it prints on 3.2."""
+def test_program(name, libc, compilers, oracle, traces, request):
+    """The program prints inside what it prints on 3.2; what its trace was the compiled build is asked about."""
     program = compilers.compile(name, libc)
     expected = expectation(name, program, oracle, request, foreign=not compilers.host_runs(libc))
     if request.config.getoption("--host-only"):
@@ -143,7 +145,11 @@ def test_program(name, libc, compilers, oracle, request):
             assert expected == recording, "it depends on the C library, the compiler, or this host"
         return
     inside = request.getfixturevalue("inside")
-    result = inside([str(program)], later=",".join(marks(name, "later")))
+    later = ",".join(marks(name, "later"))
+    noted = PURE and libc == libraries(name)[0]
+    result = inside([str(program)], later=later, trace=noted)
+    if noted:
+        traces.note(program, later, said(result))
     out = result.stdout.decode(errors="backslashreplace")
     newline = "" if not out or out.endswith("\n") else "\n[no newline]\n"
     assert f"{out}{newline}[exit {result.exit_code}]\n" == expected, result.stderr.decode(errors="replace")

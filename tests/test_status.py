@@ -67,6 +67,7 @@ def screen(text):
 
 @pytest.mark.parametrize("arguments", [("run",), ("strace", "-o", "/dev/null")])
 def test_a_long_run_shows_a_line_that_is_gone_at_its_end(arguments):
+    """As a user sees it, two seconds after the start and every half a second then."""
     text, status = on_terminal(*arguments, "--timeout", "4s", SH, "-c", ENDLESS)
     shown = LINE.findall(text)
     assert status == 124
@@ -77,11 +78,11 @@ def test_a_long_run_shows_a_line_that_is_gone_at_its_end(arguments):
 
 
 def test_what_the_program_prints_stands_as_it_was_printed():
-    text, status = on_terminal("run", "--timeout", "6s", SH, "-c", TALKS)
+    text, status = on_terminal("run", "--timeout", "3s", SH, "-c", TALKS, command=EARLY)
     assert status == 124
     assert LINE.search(text)
     *lines, last, nothing = screen(text)
-    assert last.startswith("procession: --timeout 6s is over: ")
+    assert last.startswith("procession: --timeout 3s is over: ")
     assert nothing == ""
     assert len(lines) >= 4
     numbers = [5_000 * (1 + at // 2) for at in range(len(lines))]
@@ -89,13 +90,13 @@ def test_what_the_program_prints_stands_as_it_was_printed():
 
 
 def test_a_half_line_is_left_alone():
-    text, _ = on_terminal("run", "--timeout", "4s", SH, "-c", f"printf 'Password: '; {ENDLESS}")
-    assert not LINE.search(text)
-    assert text.startswith("Password: procession: --timeout")
+    text, _ = on_terminal("run", "--timeout", "1s", SH, "-c", f"printf 'Password: '; {ENDLESS}", command=EARLY)
+    assert "virtual time" not in text.partition("Password: ")[2]
+    assert text.endswith("Password: procession: --timeout 1s is over: sh:17 running\r\n")
 
 
 def test_it_is_cut_to_the_window():
-    text, _ = on_terminal("run", "--timeout", "3s", SH, "-c", ENDLESS, columns=20)
+    text, _ = on_terminal("run", "--timeout", "1s", SH, "-c", ENDLESS, columns=20, command=EARLY)
     assert "\r\x1b[Kprocession: " in text
     assert not LINE.search(text)
     assert all(len(part) < 20 for part in re.findall(r"\x1b\[K(procession: \d[^\r]*)", text))
@@ -103,7 +104,7 @@ def test_it_is_cut_to_the_window():
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_takes_it_away(signum):
-    text, status = on_terminal("run", SH, "-c", ENDLESS, seconds=3, stop=signum)
+    text, status = on_terminal("run", SH, "-c", ENDLESS, seconds=1, stop=signum, command=EARLY)
     assert status == -signum
     assert LINE.search(text)
     assert screen(text) == [""]
@@ -111,7 +112,7 @@ def test_a_signal_takes_it_away(signum):
 
 @pytest.mark.parametrize("case", ["pipe", "tty", "dumb", "no TERM", "strace", "short"])
 def test_where_there_is_none(case, tmp_path):
-    arguments, options = ("run", "--timeout", "4s", SH, "-c", ENDLESS), {}
+    arguments, options = ("run", "--timeout", "1s", SH, "-c", ENDLESS), {"command": EARLY}
     if case == "pipe":
         options["files"] = {"stderr": subprocess.DEVNULL}
     elif case == "tty":
@@ -123,7 +124,7 @@ def test_where_there_is_none(case, tmp_path):
     elif case == "strace":
         arguments = ("strace", *arguments[1:])
     else:
-        arguments = ("run", SH, "-c", "sleep 1000")
+        arguments, options = ("run", SH, "-c", "sleep 1000"), {}
     text, status = on_terminal(*arguments, **options)
     assert status == (0 if case == "short" else 124)
     assert "virtual time" not in text

@@ -1,8 +1,8 @@
 """Which build of Procession runs: the sources as they are, or what `make compile` has made of them.
 
-A compiled build is a folder `_compiled/ABI` beside this file: an extension module for each module that was compiled,
-and MANIFEST, which says what they were made from. `import procession` calls choose() before anything else, so nothing
-is imported here but what every Python has loaded already.
+A compiled build is a folder `_compiled/ABI` beside this file: one library of all modules that were compiled, the few
+written in C, and MANIFEST, which says what they were made from. `import procession` calls choose() before anything
+else, so nothing is imported here but what every Python has loaded already.
 
 PROCESSION_PURE=1 picks the sources, and pick_pure() does for a program that needs them;
 PROCESSION_PURE=0 picks the compiled build, or is an error if there is none. Where it is not set a compiled build runs
@@ -13,7 +13,8 @@ build runs, and one line on standard error says why.
 from __future__ import annotations
 
 import _imp
-from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec, SourceFileLoader
+from importlib import import_module
+from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec, SourcelessFileLoader
 import os
 import sys
 from typing import TYPE_CHECKING, Final
@@ -30,7 +31,8 @@ PACKAGE: Final = os.path.dirname(__file__)  # noqa: PTH120 -- pathlib takes long
 SUFFIX: Final = EXTENSION_SUFFIXES[0]
 ABI_FOLDER: Final = os.path.join(PACKAGE, "_compiled", SUFFIX.split(".")[1])  # noqa: PTH118
 MANIFEST: Final = "MANIFEST"
-LIBRARY: Final = "procession__mypyc"  # what all compiled modules share
+LIBRARY: Final = "procession__mypyc"  # of all compiled modules
+MAKER: Final = "procession._modules"  # _modules.c
 SIGNATURES: Final = "procession._signatures"  # what a compiled function no longer says of itself
 
 
@@ -87,7 +89,7 @@ def _compiled(*, must: bool) -> Build:
         return Build(error="PROCESSION_PURE=0: there is no compiled build for this Python") if must else Build()
     changed = _changed(lines)
     if not changed:
-        sys.meta_path.insert(0, _Finder(frozenset(_names(lines))))
+        sys.meta_path.insert(0, _Finder(*_names(lines)))
         return Build(by)
     if must:
         return Build(error=f"PROCESSION_PURE=0: {changed} has changed since the compiled build was made")
@@ -119,30 +121,50 @@ def fingerprint(path: str) -> str:
         return _imp.source_hash(0, file.read()).hex()
 
 
-def _names(lines: list[str]) -> list[str]:
-    names = [line.split()[0].rpartition(".")[0].replace("/", ".") for line in lines if line.endswith(" compiled")]
-    return [f"procession.{name}" for name in names]
+def _names(lines: list[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the compiled modules, and those written in C."""
+    paths = [line.split()[0] for line in lines if line.endswith(" compiled")]
+    named = {path: "procession." + path.rpartition(".")[0].replace("/", ".") for path in paths}
+    in_c = frozenset(name for path, name in named.items() if path.endswith(".c"))
+    return frozenset(named.values()) - in_c, in_c
 
 
 class _Finder:
     """Finds compiled modules (importlib.abc.MetaPathFinder)."""
 
-    def __init__(self, names: frozenset[str]) -> None:
-        self.names = names
+    def __init__(self, compiled: frozenset[str], in_c: frozenset[str]) -> None:
+        self.compiled = compiled
+        self.in_c = in_c
+        self.loader = _Loader()
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """Return where a module's extension is; None if it was not compiled."""
-        if name in self.names or name == LIBRARY:
+        """Return what makes a module; None if it was not compiled."""
+        if name in self.compiled:
+            origin = f"{ABI_FOLDER}/{LIBRARY}{SUFFIX}"
+            return ModuleSpec(name, self.loader, origin=origin)  # type: ignore[arg-type]  # it has what is called
+        if name in self.in_c or name == LIBRARY:
             origin = f"{ABI_FOLDER}/{name.replace('.', '/')}{SUFFIX}"
-            loader: ExtensionFileLoader | SourceFileLoader = ExtensionFileLoader(name, origin)
+            loader: ExtensionFileLoader | SourcelessFileLoader = ExtensionFileLoader(name, origin)
         elif name == SIGNATURES:
             origin = f"{ABI_FOLDER}/SIGNATURES"
-            loader = SourceFileLoader(name, origin)
+            loader = SourcelessFileLoader(name, origin)
         else:
             return None
         spec = ModuleSpec(name, loader, origin=origin)
         spec.has_location = True
         return spec
+
+
+class _Loader:
+    """Makes modules that are in the library (importlib.abc.Loader)."""
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """Run a module's code and return it; raises what its code raises."""
+        module: ModuleType = import_module(MAKER).make(import_module(LIBRARY), spec.name)
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Do no more: making it has run it."""
 
 
 class _Refusal:

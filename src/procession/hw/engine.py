@@ -15,7 +15,6 @@ import ctypes
 from functools import partial
 import mmap
 import os
-import platform
 import struct
 from typing import Any, Final
 
@@ -137,13 +136,14 @@ _AARCH64: Final = struct.pack(
     0xF9401470,  # ldr x16, [x3, #40]
     0xD61F0200,  # br x16               stop(uc)
 )
+_HOST: Final = os.uname()
 _ON_BLOCK: Final = {
     ("Linux", "x86_64"): _X86_64,
     ("Darwin", "x86_64"): _X86_64,
     ("FreeBSD", "amd64"): _X86_64,
     ("Linux", "aarch64"): _AARCH64,  # not on Apple's: a page that is executed has to be asked for otherwise there
-}.get((platform.system(), platform.machine()))
-_HAS_MEMFD: Final = platform.system() == "Linux"
+}.get((_HOST.sysname, _HOST.machine))
+_HAS_MEMFD: Final = _HOST.sysname == "Linux"
 
 
 def addresses() -> list[int]:
