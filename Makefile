@@ -1,9 +1,9 @@
 # make run    set everything up, boot, and run the host's /bin/sh in it
 # make test   set everything up and pass all tests
-# make coverage  the same as make test COVERAGE=1: which branches of the sources the tests take, too
+# make coverage  the same as make test COVERAGE=1: which lines and branches of the sources the tests reach, too
 # make check  formatting, lint, types, layers
 # make generate   rewrite what is derived from declarations
-# make compile  compile the sources with mypyc: three to four minutes; what the kernel does then costs a fifth to a half
+# make compile  compile the sources with mypyc: four minutes or five; what the kernel does then costs a fifth to a half
 # make test-compiled  compile, and pass the tests that can tell the two builds apart
 # make wheel  an sdist, a pure wheel, and a compiled one, in dist/
 # make release-check  install sdist and wheels with every Python there is, 3.11 to 3.14, and use them; CHECK="--debian --aarch64" for more
@@ -25,13 +25,15 @@ run: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m tests.packages
-	$(BIN)/python -m pytest -n auto -q $(if $(COVERAGE),--cov)
+	$(BIN)/python $(if $(COVERAGE),-m slipcover --json --out .coverage.json) -m pytest -n auto -q
+	$(if $(COVERAGE),$(BIN)/python -m slipcover --merge .coverage.json --out .coverage.json --skip-covered --fail-under $(COVERED))
 
+COVERED := 95
 coverage: COVERAGE = 1
 coverage: test
 
 compile: $(READY)
-	$(BIN)/python scripts/compile.py
+	$(BIN)/python scripts/compile.py $(if $(QUICK),--quick)
 
 test-compiled: compile
 	$(BIN)/python -m tests.packages

@@ -100,34 +100,11 @@ def pytest_report_header() -> str:
     return "procession: the pure build, since tests replace parts of it" if PURE else "procession: the compiled build"
 
 
-# --- what `make coverage` counts ---
-
-# These show at length, or by way of the host, what shorter tests show, too: counting would only make them slower.
-UNCOUNTED = {
-    "test_breaks.py", "test_exec_headers.py", "test_fuzz.py", "test_hostile.py", "test_other_pythons.py",
-    "test_repeat.py",
-    "test_screens.py", "test_sessions.py", "test_tmux.py",
-}
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Count no branches in the files above, nor when a program runs that was linked with glibc.
-
-    A program that is linked with both C libraries runs with musl in the pure build, with glibc in the compiled one.
-    """
+    """Run a program that is linked with both C libraries with musl in the pure build, with glibc in the compiled one."""
     ours, others = ("-musl]", "-glibc]") if PURE else ("-glibc]", "-musl]")
     elsewhere = {item.name.replace(ours, others) for item in items if item.name.endswith(ours)}
     items[:] = [item for item in items if item.name not in elsewhere]
-    for item in items:
-        if item.path.name in UNCOUNTED or item.name.endswith("-glibc]"):
-            item.add_marker("no_cover")
-
-
-@pytest.fixture(autouse=True)
-def counted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """See to it that the commands of a test are counted only if the test is."""
-    if request.node.get_closest_marker("no_cover"):
-        monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
 
 
 @dataclass(frozen=True)

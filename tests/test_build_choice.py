@@ -13,8 +13,6 @@ import sys
 import pytest
 
 HOME = Path(__file__).parents[1]
-# Copies of the sources are no sources to be counted.
-pytestmark = pytest.mark.no_cover
 ASK = "import procession, procession._build as b; print(b.running.compiled, b.running.by)"
 
 

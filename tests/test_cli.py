@@ -234,7 +234,6 @@ def test_completion_has_a_script_for_each_shell(shell, line):
     assert line in done.stdout
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize(("shell", "load"), [
     (["bash", "--norc", "--noprofile", "-i"], "source <(_PROCESSION_COMPLETE=source_bash procession)"),
     (["zsh", "-f", "-i"],
@@ -781,7 +780,6 @@ def test_an_observer_that_fails_is_no_bug_of_the_kernel():
     assert "bug of Procession" not in done.stderr
 
 
-@pytest.mark.no_cover
 def test_a_run_imports_only_what_it_needs():
     """What prints help and reads unusual options takes longer to import than many a guest takes to run."""
     done = subprocess.run(

@@ -377,14 +377,10 @@ def test_input_that_does_not_block():
 # Full disks.
 
 
-# Not counted: what coverage writes could grow no further, either.
-
-
 def limited():
     resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("arguments", [("run", "--trace"), ("strace", "-f", "-o")], ids=["trace", "strace"])
 def test_a_file_that_may_not_grow(arguments, tmp_path):
     """One line that says so, and whole lines up to there."""
@@ -399,7 +395,6 @@ def test_a_file_that_may_not_grow(arguments, tmp_path):
     assert path.read_bytes().endswith(b"\n")
 
 
-@pytest.mark.no_cover
 def test_output_into_a_file_that_may_not_grow(tmp_path):
     path = tmp_path / "out"
     with path.open("wb") as file:

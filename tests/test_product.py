@@ -187,7 +187,6 @@ def in_sealed(sealed, *arguments, **env):
     return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=True, env=env).stdout
 
 
-@pytest.mark.no_cover
 def test_bytecode_is_cached_where_it_cannot_be_kept_beside_the_sources(sealed, tmp_path):
     env = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     assert "nothing is cached" in in_sealed(sealed, "cache", "show", PYTHONDONTWRITEBYTECODE="1", **env)
@@ -375,7 +374,6 @@ def can_contain():
 
 
 @pytest.mark.skipif(not can_contain(), reason="no bubblewrap that works here")
-@pytest.mark.no_cover
 def test_the_container_of_security_md(tmp_path):
     """As it stands there; a guest sees its root, and the host's files are not there."""
     text = (HOME / "SECURITY.md").read_text(encoding="utf-8")

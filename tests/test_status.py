@@ -165,7 +165,6 @@ def test_a_terminal_that_goes_away_takes_the_line_along():
     os.close(reader)
 
 
-@pytest.mark.no_cover
 def test_it_is_imported_only_at_a_terminal():
     code = (
         "import sys; from procession.cli import main; sys.argv = ['procession', 'run', '/bin/true']\n"
