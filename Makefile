@@ -72,7 +72,7 @@ soak: $(READY)
 	$(BIN)/python -m fuzz.soak --share $(SHARE)
 
 clean:
-	rm -rf $(VENV) build dist src/procession/_compiled .packages .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-* build dist src/procession/_compiled .packages .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -258,6 +258,13 @@ def manifest(build: ModuleType, by: str, compiled: list[Path]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def is_made(path: Path, listed: str) -> bool:
+    """Whether a build's manifest says just this, and is no older than what makes builds."""
+    if not path.exists() or path.stat().st_mtime < Path(__file__).stat().st_mtime:
+        return False
+    return path.read_text(encoding="utf-8") == listed
+
+
 def version_of(command: list[str]) -> str:
     """Return a compiler's name and version in a few words."""
     done = subprocess.run([*command, "--version"], check=False, capture_output=True, text=True)
@@ -272,10 +279,14 @@ def compile_all(*, quick: bool, zig: bool, symbols: bool) -> None:
     work.mkdir(parents=True, exist_ok=True)
     compiler = find_compiler(work, zig=zig)
     sources = compiled_sources()
-    say(f"translating {len(sources)} modules to C")
     level = "-O1" if quick else "-O2"
-    listed = manifest(build, f"mypyc {mypy_version()}, {version_of(compiler)}, {level}", sources)
+    how = f"{level}, with symbols" if symbols else level
+    listed = manifest(build, f"mypyc {mypy_version()}, {version_of(compiler)}, {how}", sources)
+    if is_made(target / build.MANIFEST, listed):
+        say("done: nothing has changed")
+        return
     c_files = work / "c"
+    say(f"translating {len(sources)} modules to C")
     extensions = translate(sources, c_files, build.LIBRARY)
     objects = Objects(compiler, work / ("zig" if zig else "objects"), level)
     objects.see_headers(c_files, extensions[0][2])

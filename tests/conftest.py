@@ -101,7 +101,7 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run a program that is linked with both C libraries with musl in the pure build, with glibc in the compiled one."""
+    """A program that can be linked with both C libraries has musl in the pure build, glibc in the compiled one."""
     ours, others = ("-musl]", "-glibc]") if PURE else ("-glibc]", "-musl]")
     elsewhere = {item.name.replace(ours, others) for item in items if item.name.endswith(ours)}
     items[:] = [item for item in items if item.name not in elsewhere]
@@ -131,7 +131,9 @@ class Cache:
 
     def build(self, name: str, command: Sequence[str], sources: Sequence[Path], version: str) -> Path:
         """Path of the program `command` makes; it is run, with `-o PATH` added, unless that was done before."""
-        key = hashlib.sha256("\0".join([*command, version]).encode())
+        # A compiler is as good from one Python's packages as from another's.
+        words = ["python" if word == sys.executable else word for word in command]
+        key = hashlib.sha256("\0".join([*words, version]).encode())
         for source in sources:
             key.update(source.read_bytes())
         home = self.directory / key.hexdigest()[:24]

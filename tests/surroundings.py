@@ -19,7 +19,7 @@ from tests import packages
 PATH = ":".join([*packages.directories(), "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/bin"])
 # Variables that are about running the tests; no program that they run sees them.
 KEPT = re.compile(
-    r"PYTEST_\w+|PROCESSION_PURE|PYTHONPATH|PYTHONDONTWRITEBYTECODE|PYTHONPYCACHEPREFIX|TMPDIR"
+    r"PYTEST_\w+|SLIPCOVER_\w+|PROCESSION_PURE|PYTHONPATH|PYTHONDONTWRITEBYTECODE|PYTHONPYCACHEPREFIX|TMPDIR"
 )
 NO_PROGRAM = re.compile(r"no (\S+) here(?: \(package (\S+)\))?")
 

@@ -39,7 +39,7 @@ MENDED = RACE.replace("linux.pause()", "linux.sigsuspend(set())").replace(
 def project(pytester, monkeypatch):
     """A project that has the plugin, and nothing of ours."""
     pytester.makeini(
-        "[pytest]\naddopts = -p no:procession -p procession.pytest_plugin --strict-markers -p no:benchmark\n"
+        "[pytest]\naddopts = -p no:procession -p procession.pytest_plugin --strict-markers\n"
         "filterwarnings = error\n"
     )
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
