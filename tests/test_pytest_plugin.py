@@ -39,8 +39,8 @@ MENDED = RACE.replace("linux.pause()", "linux.sigsuspend(set())").replace(
 def project(pytester, monkeypatch):
     """A project that has the plugin, and nothing of ours."""
     pytester.makeini(
-        "[pytest]\naddopts = -p no:procession -p procession.pytest_plugin --strict-markers\n"
-        "filterwarnings = error\n"
+        "[pytest]\naddopts = -p no:procession -p no:slipcover -p procession.pytest_plugin --strict-markers\n"
+        "filterwarnings =\n    error\n    ignore:Module already imported so cannot be rewritten\n"
     )
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     return pytester

@@ -14,6 +14,7 @@ from operator import attrgetter
 from textwrap import dedent
 from types import CodeType, FunctionType
 from typing import Final, NamedTuple
+import warnings
 
 __all__ = ("Patch", "patched")
 
@@ -50,9 +51,16 @@ def patched(patches: Sequence[Patch]) -> Iterator[None]:
         for where in dict.fromkeys(patch.where for patch in patches):
             function = _function(where)
             old = function.__code__
-            function.__code__ = _compiled(function, [patch for patch in patches if patch.where == where])
-            undo.callback(setattr, function, "__code__", old)
+            undo.callback(_exchange, function, old)
+            _exchange(function, _compiled(function, [patch for patch in patches if patch.where == where]))
         yield
+
+
+def _exchange(function: FunctionType, code: CodeType) -> None:
+    """Give a function other code; a coroutine's in the place of a plain function's is deprecated since Python 3.13."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        function.__code__ = code
 
 
 def _function(where: str) -> FunctionType:
