@@ -33,7 +33,7 @@ coverage: COVERAGE = 1
 coverage: test
 
 compile: $(READY)
-	$(BIN)/python scripts/compile.py $(if $(QUICK),--quick)
+	$(BIN)/python scripts/compile.py $(if $(ZIG),--zig)
 
 test-compiled: compile
 	$(BIN)/python -m tests.packages

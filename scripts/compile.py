@@ -3,8 +3,8 @@
 The sources stay as they are; what is made goes into src/procession/_compiled/ABI, where src/procession/_build.py finds
 it. Intermediate files are kept in build/ABI, so that the next time only what has changed is compiled again.
 
-    --quick     let the C compiler optimise less: two thirds of the time, for code that is 3 % slower
-    --zig       use the compiler of the package ziglang, and let the result run wherever glibc is 2.17 or later
+    --zig       use the compiler of the package ziglang, and let the result run wherever glibc is 2.17 or later: as fast
+                as gcc's within 5 %, in two thirds of the time
     --symbols   keep the names of functions, for a profiler
 """
 
@@ -71,7 +71,7 @@ INTERPRETED = (
 # What each C file that mypyc makes of a module begins with.
 HEADERS = ("__native_procession.h", "__native_internal_procession.h")
 BEGINNING = "".join(f'#include "{name}"\n' for name in HEADERS).encode()
-FLAGS = ("-fPIC", "-g0", "-DNDEBUG", "-w", "-Wno-int-conversion", "-fvisibility=hidden")
+FLAGS = ("-fPIC", "-O2", "-g0", "-DNDEBUG", "-w", "-Wno-int-conversion", "-fvisibility=hidden")
 
 
 class CompileError(Exception):
@@ -180,8 +180,8 @@ def run(command: list[str]) -> None:
 class Objects:
     """Object files, made once for each content."""
 
-    def __init__(self, command: list[str], folder: Path, level: str) -> None:
-        self.command = [*command, *FLAGS, level]
+    def __init__(self, command: list[str], folder: Path) -> None:
+        self.command = [*command, *FLAGS]
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.headers = b""
@@ -271,7 +271,7 @@ def version_of(command: list[str]) -> str:
     return done.stdout.partition("\n")[0] or shlex.join(command)
 
 
-def compile_all(*, quick: bool, zig: bool, symbols: bool) -> None:
+def compile_all(*, zig: bool, symbols: bool) -> None:
     """Make the build; raises CompileError, and leaves the one before where it was."""
     build = load_build()
     target = Path(build.ABI_FOLDER)
@@ -279,16 +279,15 @@ def compile_all(*, quick: bool, zig: bool, symbols: bool) -> None:
     work.mkdir(parents=True, exist_ok=True)
     compiler = find_compiler(work, zig=zig)
     sources = compiled_sources()
-    level = "-O1" if quick else "-O2"
-    how = f"{level}, with symbols" if symbols else level
-    listed = manifest(build, f"mypyc {mypy_version()}, {version_of(compiler)}, {how}", sources)
+    by = f"mypyc {mypy_version()}, {version_of(compiler)}{', with symbols' if symbols else ''}"
+    listed = manifest(build, by, sources)
     if is_made(target / build.MANIFEST, listed):
         say("done: nothing has changed")
         return
     c_files = work / "c"
     say(f"translating {len(sources)} modules to C")
     extensions = translate(sources, c_files, build.LIBRARY)
-    objects = Objects(compiler, work / ("zig" if zig else "objects"), level)
+    objects = Objects(compiler, work / ("zig" if zig else "objects"))
     objects.see_headers(c_files, extensions[0][2])
     say(f"compiling {sum(len(files) for _, files, _ in extensions)} C files with {shlex.join(compiler)}")
     unfinished = target.with_suffix(".part")
@@ -334,13 +333,12 @@ START = time.perf_counter()
 def main() -> int:
     """Enter from the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description="Compile Procession for this Python.")
-    parser.add_argument("--quick", action="store_true", help="optimise less: two thirds of the time, 3 %% slower code")
     parser.add_argument("--zig", action="store_true", help=f"with ziglang's compiler, for glibc {GLIBC} and later")
     parser.add_argument("--symbols", action="store_true", help="keep the names of functions, for a profiler")
     arguments = parser.parse_args()
     os.chdir(HOME)  # mypy finds its configuration here
     try:
-        compile_all(quick=arguments.quick, zig=arguments.zig, symbols=arguments.symbols)
+        compile_all(zig=arguments.zig, symbols=arguments.symbols)
     except (CompileError, OSError) as error:
         why = " ".join(str(error).split())
         print(f"compile: {why}: no compiled build was made, Procession runs as pure Python", file=sys.stderr)
