@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 
+from fuzz.explored import COMPILER
 from fuzz.tried import Tried
 from procession import Machine
 from procession.tools.validate import Checker
@@ -20,10 +21,6 @@ from procession.tools.validate import Checker
 __all__ = ("run",)
 
 SOURCE = Path(__file__).resolve().parents[1] / "tests" / "programs" / "ptrace_walk.c"
-COMPILER = (
-    *(sys.executable, "-m", "ziglang", "cc", "-target", "x86_64-linux-musl", "-fno-sanitize=undefined", "-static"),
-    *("-std=gnu11", "-O1"),
-)
 BATCH = 20                      # walks of a machine
 STEPS = 80
 SELDOM = 499                    # traps between two looks

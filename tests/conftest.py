@@ -80,7 +80,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 # These run programs on machines as they are, without doubles: both builds have to pass them.
 FOR_BOTH = {
-    "test_bad_input.py", "test_determinism.py", "test_examples.py", "test_exec_headers.py",
+    "test_bad_input.py", "test_cli.py", "test_determinism.py", "test_examples.py", "test_exec_headers.py",
     "test_fuzz.py", "test_host_programs.py", "test_programs.py", "test_python_facts.py", "test_python_programs.py",
     "test_replay.py", "test_strace.py", "test_tracefile.py",
 }

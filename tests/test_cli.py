@@ -788,7 +788,7 @@ def test_a_run_imports_only_what_it_needs():
     )
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
     assert "procession" in imported
-    assert imported.isdisjoint({"typer", "click", "rich", "numpy", "dataclasses", "argparse"})
+    assert imported.isdisjoint({"typer", "click", "rich", "numpy", "dataclasses", "argparse", "platform"})
 
 
 PLAIN = [

@@ -232,12 +232,6 @@ def get_user(current: Task, ptr: UserPtr, size: int, signed: bool = False, offse
 
 def put_user(current: Task, ptr: UserPtr, value: int, size: int, offset: int = 0) -> None:
     """Store value as a little-endian number of size bytes, cut to fit, at ptr + offset; raises EFAULT."""
-    if size == 8 and isinstance(ptr, int) and current.kernel.fault_attr is None:
-        at, mm = ptr + offset, current.mm
-        if mm is not None and at & 7 == 0:
-            q = current.kernel.frames.q
-            q[_user_frame(current, mm, at, _WRITE) >> 3] = value & _ONES[8]
-            return
     copy_to_user(current, ptr, (value & (1 << size * 8) - 1).to_bytes(size, "little"), offset)
 
 

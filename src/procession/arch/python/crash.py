@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from contextlib import suppress
 from dis import opmap
+import traceback
 from typing import TYPE_CHECKING, Any, Final
 
 from procession.arch.python import traps
@@ -48,8 +49,6 @@ def describe(end: BaseException) -> str:
         return f"{end.code}\n"
     if isinstance(end, RuntimeError) and str(end) == "no running event loop":
         end.add_note("A program can only await system calls: linux.sleep(), not asyncio.sleep().")
-    import traceback  # noqa: PLC0415 -- most programs have none
-
     report = traceback.TracebackException.from_exception(end)
     seen: traceback.TracebackException | None = report
     while seen is not None:
