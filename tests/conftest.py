@@ -373,7 +373,7 @@ def checked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     The compiled kernel takes the same steps as the pure one (test_builds.py), so fewer of them are looked at.
     """
     if not request.node.get_closest_marker("unchecked"):
-        monkeypatch.setattr("procession.boot.default_check", 200 if PURE else 10)
+        monkeypatch.setattr("procession.boot.default_check", 100 if PURE else 10)
 
 
 RunInside = Callable[..., Any]
