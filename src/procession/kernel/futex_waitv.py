@@ -12,7 +12,7 @@ from procession.include.linux.sched_attr import (
     FUTEX2_SIZE_U32,
     FUTEX_WAITV,
     FUTEX_WAITV_MAX,
-    FutexWaitvPtr,
+    FutexWaitvFlags, FutexWaitvPtr,
 )
 from procession.include.linux.syscalls import later_syscall
 from procession.include.linux.time import CLOCK_MONOTONIC, CLOCK_REALTIME, ClockArg, TimespecIn
@@ -29,7 +29,7 @@ __all__ = ("sys_futex_waitv",)
 
 @later_syscall
 async def sys_futex_waitv(
-    current: Task, waiters: FutexWaitvPtr, nr_futexes: UInt, flags: UInt, timeout: TimespecIn, clockid: ClockArg
+    current: Task, waiters: FutexWaitvPtr, nr_futexes: UInt, flags: FutexWaitvFlags, timeout: TimespecIn, clockid: ClockArg
 ) -> int:
     """Sleep until one of several futexes is woken, and return which (futex_waitv(2)); timeout is a point in time.
 
