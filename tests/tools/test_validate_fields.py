@@ -11,12 +11,7 @@ from procession import Machine
 from procession.include.linux.hrtimer import Hrtimer
 from procession.include.linux.mm_types import VM_WRITE
 from procession.include.linux.rtmutex import RtMutex, RtMutexWaiter
-from procession.include.linux.sched import (
-    JOBCTL_STOP_CONSUME,
-    JOBCTL_STOP_PENDING,
-    JOBCTL_TRAPPING,
-    PF_EXITPIDONE,
-)
+from procession.include.linux.sched import JOBCTL_STOP_CONSUME, JOBCTL_STOP_PENDING, JOBCTL_TRAPPING, PF_EXITPIDONE
 from procession.kernel import cred, entry, hrtimer, sched_fair, sched_group
 from procession.kernel.futex_pi import FutexPiState
 from procession.tools.validate import validate_all

@@ -62,7 +62,6 @@ from procession.include.asm.ioctls import (
     Ioctl,
 )
 from procession.include.linux import prctl
-from procession.include.linux.cred import Cap
 from procession.include.linux.fcntl import (
     F_DUPFD,
     F_DUPFD_CLOEXEC,

@@ -13,8 +13,8 @@ from procession.tools.strace_structs import Printer, Shown
 
 __all__ = ("KEY_PRINTERS",)
 
-# Of each operation's arguments: e an errno, k a key, d a number, u an unsigned one, x permissions, r where requested keys go, s a
-# string, b memory whose length the next one is, o memory that was stored to, v a struct iovec array.
+# Of each operation's arguments: k a key, d a number, u an unsigned one, e an errno, x permissions, r where requested
+# keys go, s a string, b memory whose length the next one is, o memory that was stored to, v a struct iovec array.
 _KINDS: Final = {
     KeyctlOp.GET_KEYRING_ID: "kd",
     KeyctlOp.JOIN_SESSION_KEYRING: "s",

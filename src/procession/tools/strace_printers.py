@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from procession.include.linux.binfmts import UserStrings
 from procession.include.linux.fcntl import O_CREAT
-from procession.include.linux.openat2 import TMPFILE_BIT
 from procession.include.linux.limits import ULONG_MAX
+from procession.include.linux.openat2 import TMPFILE_BIT
 from procession.include.linux.sched import (
     CLONE_CHILD_CLEARTID,
     CLONE_CHILD_SETTID,

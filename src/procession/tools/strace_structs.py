@@ -32,7 +32,19 @@ from procession.tools.strace_args import (
     wait_status,
 )
 
-__all__ = ("AFTER", "BEFORE", "CAPS", "INT", "LONG", "STRUCTS", "Printer", "Shown", "array", "sigevent", "struct_printer")
+__all__ = (
+    "AFTER",
+    "BEFORE",
+    "CAPS",
+    "INT",
+    "LONG",
+    "STRUCTS",
+    "Printer",
+    "Shown",
+    "array",
+    "sigevent",
+    "struct_printer",
+)
 
 
 @dataclass(slots=True)
