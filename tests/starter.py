@@ -49,7 +49,7 @@ def run(
     with ExitStack() as stack:
         ours, its = _ends([stdin if told is None else subprocess.PIPE, stdout, stderr], stack)
         with started(*words, files=its, cwd=cwd, env=env) as process:
-            stack.pop_all().close()
+            stack.close()                   # or the command would not be the only one who can write
             said = _talk(ours, told, process.pid, timeout)
             status = process.wait()
     out, error = (part.decode(errors=errors) if text and part is not None else part for part in said)
@@ -73,7 +73,13 @@ def started(
     if not _starters:
         _starters.append(Starter())
     with _starters[0].lock:
-        yield _starters[0].start(request, files)
+        process = _starters[0].start(request, files)
+        try:
+            yield process
+        finally:
+            if process.status is None:      # its test has failed
+                os.kill(process.pid, signal.SIGKILL)
+                process.wait()
 
 
 def _ends(asked: list[Any], stack: ExitStack) -> tuple[dict[int, int], list[int]]:
@@ -128,10 +134,13 @@ class Started:
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
         self.pid = self._answer()
+        self.status: int | None = None
 
     def wait(self) -> int:
         """Return its status as Popen.wait does, when it has ended."""
-        return os.waitstatus_to_exitcode(self._answer())
+        if self.status is None:
+            self.status = os.waitstatus_to_exitcode(self._answer())
+        return self.status
 
     def _answer(self) -> int:
         return ANSWER.unpack(_exactly(self.connection, ANSWER.size))[0]
