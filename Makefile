@@ -1,6 +1,6 @@
 # make run    set everything up, boot, and run the host's /bin/sh in it
-# make test   set everything up and pass all tests
 # make ready  set everything up
+# make test   set everything up and pass all tests
 # make coverage  the same as make test COVERAGE=1: which lines and branches of the sources the tests reach, too
 # make check  formatting, lint, types, layers
 # make generate   rewrite what is derived from declarations

@@ -10,6 +10,7 @@ import atexit
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+import fcntl
 import gc
 import importlib
 import json
@@ -22,6 +23,7 @@ import socket
 import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 from typing import Any
@@ -43,18 +45,41 @@ def run(
     env: dict[str, str] | None = None, timeout: float | None = None,
 ) -> subprocess.CompletedProcess[Any]:
     """As subprocess.run does with the command and these words, whatever its status."""
-    argv = [os.fsdecode(word) if isinstance(word, bytes | Path) else str(word) for word in words]
-    request = {"argv": argv, "cwd": os.fspath(cwd or Path.cwd()), "env": {**os.environ} if env is None else env}
     told = input.encode() if isinstance(input, str) else input
     with ExitStack() as stack:
         ours, its = _ends([stdin if told is None else subprocess.PIPE, stdout, stderr], stack)
-        with _starter().asked(request, its) as answer:
-            stack.pop_all().close()
-            pid = answer()
-            said = _talk(ours, told, pid, timeout)
-            status = answer()
-    out, error = (text_.decode(errors=errors) if text and text_ is not None else text_ for text_ in said)
-    return subprocess.CompletedProcess([*COMMAND, *argv], os.waitstatus_to_exitcode(status), out, error)
+        with started(*words, files=its, cwd=cwd, env=env) as process:
+            stack.close()                   # or the command would not be the only one who can write
+            said = _talk(ours, told, process.pid, timeout)
+            status = process.wait()
+    out, error = (part.decode(errors=errors) if text and part is not None else part for part in said)
+    return subprocess.CompletedProcess([*COMMAND, *map(str, words)], status, out, error)
+
+
+@contextmanager
+def started(
+    *words: object, files: list[int], cwd: Any = None, env: dict[str, str] | None = None, terminal: bool = False,
+    before: str = "",
+) -> Iterator[Started]:
+    """The command, with descriptors as its files 0, 1 and 2, while it runs; wait for it in here.
+
+    terminal: file 0 is the terminal of a session of its own. before: Python code that is run before the command.
+    """
+    request = {
+        "argv": [os.fsdecode(word) if isinstance(word, bytes | Path) else str(word) for word in words],
+        "cwd": os.fspath(cwd or Path.cwd()), "env": {**os.environ} if env is None else env,
+        "terminal": terminal, "before": before,
+    }
+    if not _starters:
+        _starters.append(Starter())
+    with _starters[0].lock:
+        process = _starters[0].start(request, files)
+        try:
+            yield process
+        finally:
+            if process.status is None:      # its test has failed
+                os.kill(process.pid, signal.SIGKILL)
+                process.wait()
 
 
 def _ends(asked: list[Any], stack: ExitStack) -> tuple[dict[int, int], list[int]]:
@@ -103,16 +128,22 @@ def _all_of(end: int) -> bytes:
 # --- whoever forks ---
 
 
-def _starter() -> Starter:
-    if not _starters:
-        _starters.append(Starter())
-    return _starters[0]
+class Started:
+    """A command: its pid is of use as long as nobody has waited for it."""
 
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.pid = self._answer()
+        self.status: int | None = None
 
-def stop() -> None:
-    """End the process that forks, if there is one."""
-    while _starters:
-        _starters.pop().stop()
+    def wait(self) -> int:
+        """Return its status as Popen.wait does, when it has ended."""
+        if self.status is None:
+            self.status = os.waitstatus_to_exitcode(self._answer())
+        return self.status
+
+    def _answer(self) -> int:
+        return ANSWER.unpack(_exactly(self.connection, ANSWER.size))[0]
 
 
 class Starter:
@@ -127,18 +158,21 @@ class Starter:
             )
         self.lock = threading.Lock()
 
-    @contextmanager
-    def asked(self, request: dict[str, Any], files: list[int]) -> Iterator[Any]:
-        """Have a command started; what this gives returns its pid first, then, when it has ended, its status."""
+    def start(self, request: dict[str, Any], files: list[int]) -> Started:
         text = json.dumps(request).encode()
-        with self.lock:
-            socket.send_fds(self.connection, [LENGTH.pack(len(text))], files)
-            self.connection.sendall(text)
-            yield lambda: ANSWER.unpack(_exactly(self.connection, ANSWER.size))[0]
+        socket.send_fds(self.connection, [LENGTH.pack(len(text))], files)
+        self.connection.sendall(text)
+        return Started(self.connection)
 
     def stop(self) -> None:
         self.connection.close()
         assert self.process.wait() == 0
+
+
+def stop() -> None:
+    """End the process that forks, if there is one."""
+    while _starters:
+        _starters.pop().stop()
 
 
 def _exactly(connection: socket.socket, size: int) -> bytes:
@@ -163,8 +197,8 @@ def serve(connection: socket.socket) -> bool:
         pid = os.fork()
         if pid == 0:
             connection.close()
-            become(request, files)
             seen.noted_at_exit()
+            become(request, files)
             return True
         for file in files:
             os.close(file)
@@ -179,6 +213,9 @@ def become(request: dict[str, Any], files: list[int]) -> None:
     for number, file in enumerate(files):
         os.dup2(file, number)
         os.close(file)
+    if request["terminal"]:
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
@@ -191,6 +228,7 @@ def become(request: dict[str, Any], files: list[int]) -> None:
         file.reconfigure(line_buffering=number == 2 or file.isatty())
         setattr(sys, name, file)
         setattr(sys, f"__{name}__", file)
+    exec(request["before"], {})
 
 
 class Seen:
@@ -202,14 +240,16 @@ class Seen:
         self.file = os.memfd_create("seen")
 
     def noted_at_exit(self) -> None:
-        """In the command."""
+        """In the command, which may end by a signal that it sends to itself."""
         if self.counter:
             atexit.register(self._note)
+            kill = os.kill
+            os.kill = lambda pid, signum: (self._note(), kill(pid, signum))[1]
 
     def _note(self) -> None:
         before = self.counter.all_seen
         new = {name: lines - before.get(name, set()) for name, lines in self.counter.newly_seen.items()}
-        os.write(self.file, pickle.dumps({name: lines for name, lines in new.items() if lines}))
+        os.pwrite(self.file, pickle.dumps({name: lines for name, lines in new.items() if lines}), 0)
 
     def take(self) -> None:
         """In who has forked, when the command has ended: what a killed one reached is lost."""
