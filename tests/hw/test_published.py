@@ -48,7 +48,8 @@ def test_who_does_not_read_is_not_waited_for_for_ever(ports, outside, monkeypatc
     assert found == MUCH
 
 
-def test_who_reads_gets_all_before_the_end(ports, outside):
+def test_who_reads_gets_all_before_the_end(ports, outside, monkeypatch):
+    monkeypatch.setattr(published, "_PATIENCE_MS", 1)
     ports.send(1, MUCH)
     ports.drop(1)
     sizes = [len(outside.recv(1 << 20))]
