@@ -23,6 +23,8 @@
 
 static long z[512];
 
+static void handler(int sig) { (void)sig; }
+
 static void opened(void)
 {
     struct { unsigned long flags, mode, resolve, more; } how = { O_RDONLY | O_CLOEXEC, 0, 0x3f, 0 };
@@ -392,10 +394,49 @@ static void whole(void)
     S(close, master);
 }
 
-int main(void)
+static int executor(void *path)
 {
+    char *argv[] = { path, "again", 0 };
+
+    S(nanosleep, (long[]){ 0, 50000000 }, 0L);
+    S(execve, path, argv, 0L);
+    return 1;
+}
+
+static int last(void *unused)
+{
+    S(nanosleep, (long[]){ 0, 50000000 }, 0L);
+    S(exit, 4);
+    return 1;
+}
+
+/* A leader has ended when its threads have, too. A thread executes a program: its leader is gone, and it has its number. And a signal's handler returns. */
+static void executed(void)
+{
+    static char stack[16384];
+    pid_t child = fork();
+
+    if (!child) {
+        clone(last, stack + sizeof stack, CLONE_VM | CLONE_SIGHAND | CLONE_THREAD, 0);
+        S(exit, 4);
+    }
+    S(wait4, child, z, 0, 0L);
+    child = fork();
+    if (!child) {
+        clone(executor, stack + sizeof stack, CLONE_VM | CLONE_SIGHAND | CLONE_THREAD, "/proc/self/exe");
+        S(pause);
+    }
+    S(wait4, child, z, 0, 0L);
+    signal(SIGUSR1, handler);
+    raise(SIGUSR1);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1)
+        S(exit_group, 5);
     opened(), statx_calls(), random_bytes(), cloned(), scheduled(), waited(), filtered(), processes(), descriptors(), keys();
-    interfaces(), messages(), whole();
+    interfaces(), messages(), whole(), executed();
     S(prctl, 22, 1L, 5L);       /* PR_SET_SECCOMP: read, write and exit only */
     S(exit, 0);
 }

@@ -83,6 +83,12 @@ def by_process(text):
     return {pid: lines[pid] for pid in order}
 
 
+def ends(text):
+    """Who ends, by the order of coming, in the order of ending."""
+    pids = list(by_process(text))
+    return [pids.index(pid) for pid in re.findall(r"^(\d+) +\+\+\+", text, re.MULTILINE)]
+
+
 def normal(text, *, ordered=True, dropped=DROPPED):
     """The lines without what differs from run to run."""
     processes = by_process(text)
@@ -103,6 +109,7 @@ def normal_line(line, names):
     line = PID_FIRST.sub(
         lambda m: f"{m[1]}({m[2]}{names.get(m[3], m[3])}" + (", …" if m[1] == "tgkill" else m[4] or ""), line,
     )
+    line = re.sub(r"in pid (\d+)", lambda m: f"in pid {names[m[1]]}", line)
     line = re.sub(r"si_pid=(\d+)", lambda m: f"si_pid={names.get(m[1], m[1])}", line)
     line = re.sub(r"(rt_sigreturn\(.*\)|getdents64\(.*\)) = .*", r"\1", line)
     line = re.sub(r"0x[0-9a-f]{5,16}", "ADDRESS", line)
@@ -160,6 +167,7 @@ def test_every_shape_of_argument_is_printed_as_the_host_prints_it(shapes, tmp_pa
 def test_what_came_later_is_printed_as_the_host_prints_it(later, options, tmp_path):
     theirs = host_strace([str(later)], tmp_path, *options)
     ours = our_strace([str(later)], "--later", "all", "-f", *options, output=tmp_path / "ours")
+    assert ends(ours) == ends(theirs)
     theirs, ours = (
         [NUMBERS.sub(r"\1N", line) for line in normal(text, dropped=DROPPED_LATER)] for text in (theirs, ours)
     )
