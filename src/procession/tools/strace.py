@@ -96,7 +96,9 @@ class Strace:
         self._attached = self._lines.attached
         self._styles: dict[str, Style] = {}
         self._pending: dict[int, _Pending] = {}
-        self._leaders: dict[int, int] = {}  # codes of those that have ended before other threads: wait does not tell yet
+        self._leaders: dict[
+            int, int
+        ] = {}  # codes of those that have ended before other threads: wait does not tell yet
         self._started = False
         self._paths = Paths(options.paths) if options.paths else None
         self._awaited = dict.fromkeys(sorted(options.pids))
