@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import fcntl
 import random
+import re
 from types import SimpleNamespace
 
 import pytest
 import typer
 
+from procession.cli import explore, mistakes, output, words
 from procession.cli import lab as lab_command
-from procession.cli import mistakes, output, words
+from procession.cli.mistakes import FAILED
 from procession.explorer import Subject
 from procession.explorer.critical import in_words
 from procession.explorer.faults import fault_in_words
 from procession.explorer.jobs import _Named
 from procession.explorer.sampling import _at_random
 from procession.explorer.steps import Node
-from procession.explorer.token import TokenError, fingerprint, load_program
+from procession.explorer.token import TokenError, fingerprint, load_program, make
 from procession.grading.lab import LabError, load_lab
-from procession.hw.chooser import GETS_NUMBER, IS_INTERRUPTED, IS_REFUSED, STOPS_INSIDE, TRANSFERS
+from procession.hw.chooser import GETS_NUMBER, IS_INTERRUPTED, IS_REFUSED, RUNS_NEXT, STOPS_INSIDE, TRANSFERS, Choice
 from procession.tools.fault_inject import FAULT_KINDS, parse_spec
 
 
@@ -170,3 +172,43 @@ def test_an_error_that_nobody_reads(monkeypatch):
         with pytest.raises(SystemExit) as ended:
             call()
         assert ended.value.code == 141
+
+
+# What a search shows of its way, and a token run again.
+
+
+def test_a_search_shows_how_far_it_is_on_a_terminal(monkeypatch, capsys):
+    now = SimpleNamespace(schedules=40, left=60, seconds=2.0, doing="reductions", classes=3, failures=1)
+    monkeypatch.setattr(explore.os, "isatty", lambda _: False)
+    with explore._progress() as tell:
+        assert tell is None
+    monkeypatch.setattr(explore.os, "isatty", lambda _: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+    with explore._progress() as tell:
+        tell(now)
+    said = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().err)
+    assert "reductions" in said
+    assert "40/100" in said
+    assert "20/s, 3 differ, 1 failures" in said
+
+
+def test_a_token_of_another_run_is_refused(monkeypatch, capsys):
+    token = str(make(Subject(program), [Choice(999, RUNS_NEXT, (17, 18), 1)]))
+    wanted = "this is not the run that the token is of"
+    for text, code, complaint in (("nonsense", 2, "procession: "), (token, FAILED, wanted)):
+        with pytest.raises(SystemExit) as ended:
+            explore.replay_token(text, strace=False, tree=False)
+        assert ended.value.code == code
+        assert complaint in capsys.readouterr().err
+
+
+def test_a_report_that_cannot_be_written(tmp_path, capsys):
+    report = SimpleNamespace(json=dict, exit_status=0)
+    with pytest.raises(SystemExit) as ended:
+        explore.tell_report(report, tmp_path / "no" / "file")
+    assert ended.value.code != 0
+    assert "No such file or directory" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        explore.tell_report(report, tmp_path / "file")
+    assert (ended.value.code, (tmp_path / "file").read_text()) == (0, "{}\n")

@@ -96,9 +96,8 @@ class Strace:
         self._attached = self._lines.attached
         self._styles: dict[str, Style] = {}
         self._pending: dict[int, _Pending] = {}
-        self._leaders: dict[
-            int, int
-        ] = {}  # codes of those that have ended before other threads: wait does not tell yet
+        # Codes of those that have ended before other threads: wait(2) does not tell of them yet.
+        self._leaders: dict[int, int] = {}
         self._started = False
         self._paths = Paths(options.paths) if options.paths else None
         self._awaited = dict.fromkeys(sorted(options.pids))
