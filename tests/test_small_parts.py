@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import fcntl
+from pathlib import Path
 import random
 import re
+import socket
 from types import SimpleNamespace
 
 import pytest
 import typer
 
-from procession.cli import explore, mistakes, output, words
+from procession.cli import commands, explore, mistakes, output, words
 from procession.cli import lab as lab_command
 from procession.cli.mistakes import FAILED
+from procession.cli.published import read_ports
 from procession.explorer import Subject
 from procession.explorer.critical import in_words
 from procession.explorer.faults import fault_in_words
@@ -134,6 +137,40 @@ def test_a_file_system_without_locks(tmp_path, monkeypatch):
     with output.output(tmp_path / "out") as file:
         file.write("x\n")
     assert (tmp_path / "out").read_text() == "x\n"
+
+
+def test_ports_are_read(capsys):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        used = taken.getsockname()[1]
+        for texts, complaint in (
+            (["80"], "--publish 80: not HOST:GUEST, two ports from 1 to 65535"),
+            (["1:2:3"], "--publish 1:2:3: not HOST:GUEST, two ports from 1 to 65535"),
+            (["1:0"], "--publish 1:0: not HOST:GUEST, two ports from 1 to 65535"),
+            (["1:65536"], "--publish 1:65536: not HOST:GUEST, two ports from 1 to 65535"),
+            (["a:b"], "--publish a:b: not HOST:GUEST, two ports from 1 to 65535"),
+            (["8:1", "8:2"], "--publish 8:2: there is another --publish of 8"),
+            ([f"{used}:1"], f"--publish: port {used} of 127.0.0.1: Address already in use"),
+        ):
+            with pytest.raises(SystemExit):
+                read_ports(texts)
+            assert capsys.readouterr().err == f"procession: {complaint}\n"
+    assert read_ports([f"{used}:7"]) == {used: 7}
+
+
+def test_where_a_program_starts_has_to_be_there(tmp_path, monkeypatch, capsys):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    for cwd, complaint in (
+        ("", "--cwd '': the name of a directory expected"),
+        (None, "the current directory is not there any more; --cwd DIR names another"),
+    ):
+        with pytest.raises(SystemExit):
+            commands.directory(cwd, Path("/"))
+        assert capsys.readouterr().err == f"procession: {complaint}\n"
 
 
 def test_no_file_has_an_empty_name():

@@ -8,8 +8,9 @@ import pytest
 from tests.tools.test_validate import THREAD, build
 
 from procession import Machine
+from procession.hw.memory import PG_EXEC
 from procession.include.linux.hrtimer import Hrtimer
-from procession.include.linux.mm_types import VM_WRITE
+from procession.include.linux.mm_types import VM_EXEC, VM_WRITE
 from procession.include.linux.rtmutex import RtMutex, RtMutexWaiter
 from procession.include.linux.sched import JOBCTL_STOP_CONSUME, JOBCTL_STOP_PENDING, JOBCTL_TRAPPING, PF_EXITPIDONE
 from procession.kernel import cred, entry, hrtimer, sched_fair, sched_group
@@ -264,6 +265,30 @@ def read_only_area(w):
     w.k.frames.q[w.entry(w.main)] |= 2
 
 
+def executable(w, flags):
+    shared(w).vm_flags |= VM_EXEC
+    w.k.frames.q[w.entry(w.main)] &= ~(1 << 63)
+    pfn = w.k.frames.q[w.entry(w.main)] >> 12 & 0xFFFFFFFF
+    w.k.frames.pflags[pfn] |= flags
+
+
+def unmarked_code(w):
+    executable(w, 0)
+
+
+def writable_code(w):
+    executable(w, PG_EXEC)
+    w.k.frames.q[w.entry(w.main)] |= 2
+
+
+def no_anon_vma(w):
+    shared(w).anon_vma = None
+
+
+def never_given_out(w):
+    w.k.mm.free_list.append(w.k.mm.next_fresh + 5)
+
+
 BROKEN = [
     (a_released_task, "a released task is on a run queue"),
     (another_runs, "its fair class <reader:"),
@@ -314,6 +339,10 @@ BROKEN = [
     (area_order, "after 0x0"),
     (far_frame, "a page table entry leads out of memory"),
     (zero_page, "the zero page is writable"),
+    (unmarked_code, "executable page is not marked"),
+    (writable_code, "executable page can be written"),
+    (no_anon_vma, "anonymous page in an area without anon_vma"),
+    (never_given_out, "a frame is mapped or free that was never given out"),
     (read_only_area, "writable page in a read-only area"),
 ]
 
