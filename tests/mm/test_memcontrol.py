@@ -80,7 +80,7 @@ def test_a_signal_ends_the_attempt(monkeypatch, file):
     async def main(linux):
         await group(linux)
         await put(linux, "/tmp/c/tasks", b"0")
-        monkeypatch.setattr(memcontrol_files, "signal_pending", lambda current: True)
+        monkeypatch.setattr(memcontrol_files, "signal_pending", lambda _: True)
         seen.append(await put(linux, f"/tmp/c/a/memory.{file}", b"1M"))
         monkeypatch.undo()
         seen.append(await put(linux, f"/tmp/c/a/memory.{file}", b"1M"))
