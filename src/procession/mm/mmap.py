@@ -409,11 +409,11 @@ def do_munmap(current: Task, mm: MmStruct, start: int, length: int) -> None:
         # Making a hole adds an area, splitting alone does not count yet.
         if end < vma.vm_end and len(vmas) >= k.mm.max_map_count:
             raise LinuxError(Errno.ENOMEM, "too many areas")
-        areas.split_vma(k, mm, vma, start, False)
+        areas.split_to_unmap(k, mm, vma, start, False)
         i += 1
     last = find_vma(mm, end)
     if last is not None and end > last.vm_start:
-        areas.split_vma(k, mm, last, end, True)
+        areas.split_to_unmap(k, mm, last, end, True)
     j = i
     while j < len(vmas) and vmas[j].vm_start < end:
         j += 1

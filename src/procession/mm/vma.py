@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.mm_types import MmStruct
 
-__all__ = ("remove_vma", "split_vma", "stack_guard_page_start", "vma_index", "vma_link", "vma_merge")
+__all__ = ("remove_vma", "split_to_unmap", "split_vma", "stack_guard_page_start", "vma_index", "vma_link", "vma_merge")
 
 _start = attrgetter("vm_start")
 _SPECIAL: Final = VM_IO | VM_DONTEXPAND | VM_PFNMAP
@@ -187,6 +187,11 @@ def split_vma(k: Kernel, mm: MmStruct, vma: VmArea, addr: int, new_below: bool) 
     """Cut vma in two at addr; returns the new half; raises ENOMEM, also when there are too many areas."""
     if len(mm.mmap) >= k.mm.max_map_count:
         raise LinuxError(Errno.ENOMEM, "too many areas")
+    return split_to_unmap(k, mm, vma, addr, new_below)
+
+
+def split_to_unmap(k: Kernel, mm: MmStruct, vma: VmArea, addr: int, new_below: bool) -> VmArea:
+    """Do that whatever their number, which an end that is unmapped does not change (__split_vma); raises ENOMEM."""
     k.caches["vm_area_struct"].alloc()
     pages = addr - vma.vm_start >> PAGE_SHIFT
     new = VmArea(mm, addr, vma.vm_end, vma.vm_flags, vma.vm_pgoff + pages, vma.vm_file, vma.anon_vma, vma.name)
