@@ -81,6 +81,7 @@ static void opening(void) {
   show("below a file", open2(file, "x", O_RDONLY, 0, BENEATH)), show_ok("here and here", open2(dir, "./././file", O_RDONLY, 0, BENEATH)), show_ok("only here", open2(dir, "./.", O_RDONLY, 0, BENEATH));
   must(symlink("/", "top")), must(symlink("/file", "inside")), must(mkdir("m", 0755)), must(mount("none", "m", "tmpfs", 0, NULL)), must(symlink("/etc", "m/etc"));
   show_ok("an absolute link below a root", open2(dir, "inside", O_RDONLY, 0, IN_ROOT)), show_ok("the root itself", open2(dir, "top", O_RDONLY, 0, IN_ROOT));
+  show("a link itself", open2(dir, "inside", O_RDONLY | O_NOFOLLOW, 0, BENEATH)), show_ok("no more than that", open2(dir, "inside", O_PATH | O_NOFOLLOW, 0, BENEATH));
   int there = (int)must(open("m", O_RDONLY));
   show("to another mount by a link", open2(there, "etc", O_RDONLY, 0, NO_XDEV)), show("down to another mount", open2(dir, "m/etc", O_RDONLY, 0, NO_XDEV));
   show_ok("a magic link on the way", open2(proc, "root/proc", O_RDONLY, 0, CACHED)), show("a magic link to another mount", open2(proc, "root", O_RDONLY, 0, NO_XDEV)), show_ok("a magic link at the end", open2(proc, "ns/uts", O_RDONLY, 0, 0)), show("no magic links", open2(proc, "ns/uts", O_RDONLY, 0, NO_MAGICLINKS));
