@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+from pathlib import Path
 import tarfile
 
 import pytest
@@ -12,9 +13,9 @@ from procession.fs import lower
 from procession.fs.hostfs import hostfs_user
 
 from .conftest import Buffer
-from .test_hostfs import CREAT, DIRECTORY, RDONLY, RDWR, WRONLY, host, machine, ro, rw  # noqa: F401 -- fixtures
 
 P = 4096
+RDONLY, WRONLY, RDWR, DIRECTORY = 0, 1, 2, 0o200000
 PROT_READ, PROT_WRITE, MAP_SHARED, MAP_PRIVATE = 1, 2, 1, 2
 
 
@@ -35,7 +36,7 @@ def run(shared, main, mode="rw"):
 # Mappings.
 
 
-def test_what_mappings_write_is_on_the_host_when_asked_for(host):  # noqa: F811
+def test_what_mappings_write_is_on_the_host_when_asked_for(host):
     """By msync, fsync, sync, a truncation that leaves it, and by the last unmapping."""
     (host / "file").write_bytes(bytes(3 * P))
     seen = []
@@ -66,7 +67,7 @@ def test_what_mappings_write_is_on_the_host_when_asked_for(host):  # noqa: F811
     assert seen == [(3 * P, b"1", b"\0"), (3 * P, b"1", b"2"), (3 * P, b"3", b"2"), (10, b"4", b"")]
 
 
-def test_what_is_cut_off_is_mapped_no_more(host):  # noqa: F811
+def test_what_is_cut_off_is_mapped_no_more(host):
     """A page behind the new end reads as zero once the file has grown again."""
     (host / "file").write_bytes(b"x" * 2 * P)
     seen = []
@@ -83,7 +84,7 @@ def test_what_is_cut_off_is_mapped_no_more(host):  # noqa: F811
     assert seen == [b"x", b"\0"]
 
 
-def test_a_full_disk_is_told_at_fsync(host, monkeypatch):  # noqa: F811
+def test_a_full_disk_is_told_at_fsync(host, monkeypatch):
     """And in the log where nobody asks."""
     (host / "file").write_bytes(bytes(P))
     seen = []
@@ -102,7 +103,7 @@ def test_a_full_disk_is_told_at_fsync(host, monkeypatch):  # noqa: F811
     assert "lost write to a page of inode" in result.kernel.log.text_from(0).decode()
 
 
-def test_a_mapping_sees_what_the_host_has_changed(host):  # noqa: F811
+def test_a_mapping_sees_what_the_host_has_changed(host):
     """Pages that somebody maps are read again; what a mapping has written stays as it is."""
     (host / "file").write_bytes(b"a" * 2 * P)
     seen = []
@@ -128,16 +129,16 @@ def test_a_mapping_sees_what_the_host_has_changed(host):  # noqa: F811
 # Failures of the host.
 
 
-def test_directories_and_files_are_brought_to_the_disk(rw, host, monkeypatch):  # noqa: F811
+def test_directories_and_files_are_brought_to_the_disk(rw, host, monkeypatch):
     done = []
     fsync = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda fd: done.append(os.readlink(f"/proc/self/fd/{fd}")) or fsync(fd))
+    monkeypatch.setattr(os, "fsync", lambda fd: done.append(Path(f"/proc/self/fd/{fd}").readlink()) or fsync(fd))
     file, directory = rw.open("/v/file", RDWR, 0), rw.open("/v/dir", RDONLY | DIRECTORY, 0)
     assert rw.fsync(file) == rw.fsync(directory) == 0
-    assert done == [str(host / "file"), str(host / "dir")]
+    assert done == [host / "file", host / "dir"]
 
 
-def test_what_has_gone_keeps_its_attributes(rw, host):  # noqa: F811
+def test_what_has_gone_keeps_its_attributes(rw, host):
     """Of an open file; another one of its name is another file, whose number is not that of the old one."""
     fd = rw.open("/v/file", RDWR, 0)
     (host / "file").unlink()
@@ -147,7 +148,7 @@ def test_what_has_gone_keeps_its_attributes(rw, host):  # noqa: F811
     rw.close(fd)
 
 
-def test_an_unknown_entry_is_told_by_its_kind(rw, host):  # noqa: F811
+def test_an_unknown_entry_is_told_by_its_kind(rw, host):
     """FIFOs and sockets are seen in a listing."""
     os.mkfifo(host / "fifo")
     fd = rw.open("/v", RDONLY | DIRECTORY, 0)
@@ -159,7 +160,7 @@ def test_an_unknown_entry_is_told_by_its_kind(rw, host):  # noqa: F811
     rw.close(fd)
 
 
-def test_write_only_files_are_written(rw, host, monkeypatch):  # noqa: F811
+def test_write_only_files_are_written(rw, host, monkeypatch):
     """Of whom the host lets write but not read: it is opened to write alone."""
     opened = []
     os_open = os.open
@@ -223,7 +224,11 @@ def test_what_an_archive_may_hold(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "error", "seen"),
-    [("stat", PermissionError, "EACCES"), ("readlink", FileNotFoundError, "ENOENT"), ("scandir", PermissionError, "EACCES")],
+    [
+        ("stat", PermissionError, "EACCES"),
+        ("readlink", FileNotFoundError, "ENOENT"),
+        ("scandir", PermissionError, "EACCES"),
+    ],
 )
 def test_what_the_host_refuses_of_a_root(tmp_path, monkeypatch, name, error, seen):
     """Is what the program hears."""
