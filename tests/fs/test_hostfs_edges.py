@@ -36,7 +36,7 @@ def run(shared, main, mode="rw"):
 # Mappings.
 
 
-def test_what_mappings_write_is_on_the_host_when_asked_for(host):
+def test_what_mappings_write_is_on_the_host_when_asked_for(host, monkeypatch):
     """By msync, fsync, sync, a truncation that leaves it, and by the last unmapping."""
     (host / "file").write_bytes(bytes(3 * P))
     seen = []
@@ -60,6 +60,10 @@ def test_what_mappings_write_is_on_the_host_when_asked_for(host):
         await linux.poke(at, b"4")
         await linux.ftruncate(fd, 10)
         await linux.munmap(at, 3 * P)
+        await linux.fsync(fd)
+        monkeypatch.setattr(hostfs_user.HostDirectory, "pwrite", lambda *_args: 1 // 0)
+        await linux.fsync(fd)  # nothing is left to be written
+        monkeypatch.undo()
         await linux.close(fd)
         look()
 

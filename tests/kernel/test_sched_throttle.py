@@ -35,10 +35,11 @@ def fifo(p, priority=1):
 def test_a_real_time_task_borrows_from_other_cpus():
     """One alone of two CPUs has all the time there is."""
     k = machine(2)
-    p = fifo(on(k, 0))
+    p, fair = fifo(on(k, 0)), on(k, 0)
     k.go(limit_ns=2000 * MS)
     assert runtimes(p)[0] == pytest.approx(2000, rel=0.01)
-    assert not k.sched.runqueues[0].rt.throttled
+    assert runtimes(fair)[0] < 1
+    assert k.sched.runqueues[0].rt.runtime_ns == 1000 * MS
 
 
 def test_two_have_nothing_to_lend_each_other():
@@ -49,6 +50,18 @@ def test_two_have_nothing_to_lend_each_other():
     k.go(limit_ns=2000 * MS)
     assert runtimes(*both) == pytest.approx([1900, 1900], rel=0.03)
     assert all(ran > 50 for ran in runtimes(*fair))
+
+
+def test_who_is_throttled_is_not_charged_for_the_rest():
+    """Where nobody else runs on its CPU: 100 ms of each second, and more and more of what the other CPU has to lend."""
+    k = machine(2)
+    for rq in k.sched.runqueues:
+        rq.rt.runtime_ns = 100 * MS
+    p = fifo(on(k, 0))
+    k.go(limit_ns=3000 * MS)
+    assert runtimes(p)[0] == pytest.approx(p.utime / MS, abs=1)
+    assert k.sched.runqueues[0].rt.runtime_ns + k.sched.runqueues[1].rt.runtime_ns == 200 * MS
+    assert runtimes(p)[0] == pytest.approx(3 * 200, abs=10)
 
 
 # Quotas.
