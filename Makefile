@@ -28,9 +28,11 @@ run: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m tests.packages
-	$(BIN)/python $(if $(COVERAGE),-m slipcover --json --out .coverage.json) -m pytest -n auto -q
+	$(BIN)/python $(if $(COVERAGE),-m slipcover --json --out .coverage.json) -m pytest -n $(WORKERS) --dist worksteal -q
 	$(if $(COVERAGE),$(BIN)/python -m slipcover --merge .coverage.json --out .coverage.json --skip-covered --fail-under $(COVERED))
 
+# As many as there are CPUs; each takes over what others have not come to.
+WORKERS := auto
 COVERED := 91
 coverage: COVERAGE = 1
 coverage: test
@@ -40,7 +42,7 @@ compile: $(READY)
 
 test-compiled: compile
 	$(BIN)/python -m tests.packages
-	PROCESSION_PURE=0 $(BIN)/python -m pytest -n auto -q
+	PROCESSION_PURE=0 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
 
 wheel: $(READY)
 	$(BIN)/python scripts/wheel.py

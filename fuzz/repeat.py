@@ -161,13 +161,21 @@ def _works(python: str, minor: int) -> bool:
     return subprocess.run([python, "-c", code], capture_output=True, check=False).returncode == 0
 
 
+def _version(python: str) -> bytes:
+    return subprocess.run([python, "-VV"], capture_output=True, check=True).stdout
+
+
 def environment_for(python: str) -> Path:
-    """Return the Python of an environment with all that Procession needs, made on first use.
+    """Return the Python of an environment with all that Procession needs, of this tree or made on first use.
 
     Raises CalledProcessError.
     """
     needs = tomllib.loads((HOME / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
-    version = subprocess.run([python, "-VV"], capture_output=True, check=True).stdout
+    version = _version(python)
+    for ready in sorted(HOME.glob(".venv*/.ready")):
+        ours = ready.parent / "bin" / "python"
+        if ours.exists() and _version(str(ours)) == version:
+            return ours
     key = hashlib.sha256("\0".join([python, version.decode(), *needs]).encode()).hexdigest()[:16]
     home = CACHE / "pythons" / key
     if not (home / "ready").exists():
