@@ -211,8 +211,7 @@ def raw_rcv(k: Kernel, net: NetNamespace, skb: InetSkb) -> None:
         copy.frag_off = skb.frag_off
         if len(skb.daddr) == 4:
             copy.data = _head(copy) + data
-        if not datagram.queue_rcv_skb(sk, copy):
-            sk.drops += 1
+        datagram.queue_rcv_skb(sk, copy)
     if skb.protocol == IPPROTO_ICMP and len(skb.daddr) == 4:
         _echo(k, net, skb, ICMP_ECHO, ICMP_ECHOREPLY)
     elif skb.protocol == IPPROTO_ICMPV6 and len(skb.daddr) == 16:

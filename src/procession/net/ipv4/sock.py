@@ -261,6 +261,7 @@ class TcpSock(InetSock):
         "rttvar",
         "rtt_seq",
         "congestion",
+        "sack_ok",
         "send_head",
         "snd_cwnd",
         "snd_cwnd_cnt",
@@ -349,6 +350,7 @@ class TcpSock(InetSock):
         self.xmit_size_goal_segs = 0
         self.tso_deferred = 0
         self.tstamp_ok = False
+        self.sack_ok = False
         self.snd_wscale = self.rcv_wscale = 0
         self.lsndtime = 0
         # Receiving.
@@ -404,6 +406,7 @@ class RequestSock:
     """A connection that the other end has not answered to yet (struct tcp_request_sock).
 
     saddr, sport: ours.  daddr, dport: the other end's.  retrans: how often a SYN-ACK was sent again.
+    snt_synack: the tick of a SYN-ACK whose round trip can be measured, 0 for none.
     acked: the other end has answered, and waits for a place in the queue or, deferred, has sent nothing.
     """
 
@@ -421,6 +424,7 @@ class RequestSock:
         "rx_opt",
         "saddr",
         "snt_isn",
+        "snt_synack",
         "snd_wscale",
         "sport",
         "ts_recent",
@@ -434,6 +438,7 @@ class RequestSock:
         self.daddr, self.dport = skb.saddr, skb.source
         self.rcv_isn = skb.seq
         self.snt_isn = 0
+        self.snt_synack = 0
         self.mss = skb.mss or TCP_MSS_DEFAULT
         self.wscale_ok = skb.wscale >= 0
         self.snd_wscale = max(skb.wscale, 0)

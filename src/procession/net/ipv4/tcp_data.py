@@ -104,13 +104,7 @@ def tcp_data_queue(sk: TcpSock, skb: TcpSkb) -> None:
             tcp_ack.tcp_enter_quickack_mode(sk)
             sk.ack_pending |= ICSK_ACK_SCHED
             return
-        if not _try_rmem_schedule(sk, skb.truesize):
-            return
-        _queue(sk, skb)
-        if sk.ofo_queue:
-            _ofo_queue(sk)
-        if not sk.dead:
-            inet_csk.sk_data_ready(sk)
+        _queue_and_out(sk, skb)
         return
     if skb.end_seq <= sk.rcv_nxt:
         tcp_ack.tcp_enter_quickack_mode(sk)
@@ -123,24 +117,46 @@ def tcp_data_queue(sk: TcpSock, skb: TcpSkb) -> None:
     tcp_ack.tcp_enter_quickack_mode(sk)
     if skb.seq < sk.rcv_nxt:
         # A part is new.
-        if tcp_output.tcp_receive_window(sk) and _try_rmem_schedule(sk, skb.truesize):
+        if tcp_output.tcp_receive_window(sk):
             skb.data = skb.data[sk.rcv_nxt - skb.seq :]
             skb.seq = sk.rcv_nxt
-            _queue(sk, skb)
-            if not sk.dead:
-                inet_csk.sk_data_ready(sk)
+            _queue_and_out(sk, skb)
         return
     if not _try_rmem_schedule(sk, skb.truesize):
         return
     sk.ack_pending |= ICSK_ACK_SCHED
-    if all(other.seq != skb.seq for other in sk.ofo_queue):
-        sk.rmem += skb.truesize
-        sk.ofo_queue.append(skb)
-        sk.ofo_queue.sort(key=_by_seq)
+    _ofo_insert(sk, skb)
 
 
-def _by_seq(skb: TcpSkb) -> int:
-    return skb.seq
+def _queue_and_out(sk: TcpSock, skb: TcpSkb) -> None:
+    """Take the data that is next, and what had come too early behind it."""
+    if not _try_rmem_schedule(sk, skb.truesize):
+        return
+    _queue(sk, skb)
+    if sk.ofo_queue:
+        _ofo_queue(sk)
+        # A gap that was filled is told of at once.
+        if not sk.ofo_queue:
+            sk.ack_pingpong = False
+    if not sk.dead:
+        inet_csk.sk_data_ready(sk)
+
+
+def _ofo_insert(sk: TcpSock, skb: TcpSkb) -> None:
+    """Keep what came too early: not what is there already, and instead of all that it covers."""
+    queue = sk.ofo_queue
+    at = len(queue)
+    while at and queue[at - 1].seq > skb.seq:
+        at -= 1
+    if at and queue[at - 1].end_seq > skb.seq:
+        if skb.end_seq <= queue[at - 1].end_seq:
+            return
+        if queue[at - 1].seq == skb.seq:
+            at -= 1
+    while at < len(queue) and queue[at].end_seq <= skb.end_seq:
+        sk.rmem -= queue.pop(at).truesize
+    sk.rmem += skb.truesize
+    queue.insert(at, skb)
 
 
 def _queue(sk: TcpSock, skb: TcpSkb) -> None:
@@ -157,11 +173,15 @@ def _ofo_queue(sk: TcpSock) -> None:
     """Take what came too early and is next now."""
     while sk.ofo_queue and sk.ofo_queue[0].seq <= sk.rcv_nxt:
         skb = sk.ofo_queue.pop(0)
-        sk.rmem -= skb.truesize
-        if skb.end_seq > sk.rcv_nxt:
-            skb.data = skb.data[sk.rcv_nxt - skb.seq :]
-            skb.seq = sk.rcv_nxt
-            _queue(sk, skb)
+        if skb.end_seq <= sk.rcv_nxt:
+            sk.rmem -= skb.truesize
+            continue
+        skb.data = skb.data[sk.rcv_nxt - skb.seq :]
+        skb.seq = sk.rcv_nxt
+        sk.receive_queue.append(skb)
+        sk.rcv_nxt = skb.end_seq
+        if skb.flags & TCPHDR_FIN:
+            _fin(sk)
 
 
 def _fin(sk: TcpSock) -> None:
@@ -192,7 +212,7 @@ def _fin(sk: TcpSock) -> None:
 
 def _check_urg(sk: TcpSock, skb: TcpSkb) -> None:
     """A segment says where the urgent byte stands."""
-    ptr = skb.seq + skb.urg - 1
+    ptr = skb.seq + max(skb.urg - 1, 0)
     if sk.copied_seq > ptr or ptr < sk.rcv_nxt:
         return
     if sk.urg_data and ptr <= sk.urg_seq:

@@ -1,6 +1,8 @@
 """The head of a segment as bytes, which only raw sockets see and send (tcp_options_write of net/ipv4/tcp_output.c).
 
 To all others a segment is a TcpSkb, whose places in the streams never wrap.
+
+Differs: nobody is told which data has come out of order (SACK), which only a raw socket can send.
 """
 
 from __future__ import annotations

@@ -160,12 +160,13 @@ def udplite_rcv(k: Kernel, net: NetNamespace, skb: InetSkb) -> None:
 
 def _queue(sk: UdpSock, skb: InetSkb, name: str) -> None:
     counts = inet_net(sk.net)
-    if datagram.queue_rcv_skb(sk, skb):
+    error = datagram.queue_rcv_skb(sk, skb, raw.udp_head(skb) if sk.sk_filter is not None else b"")
+    if not error:
         counts.count(name + "InDatagrams")
-    else:
-        sk.drops += 1
+        return
+    if error == Errno.ENOMEM:
         counts.count(name + "RcvbufErrors")
-        counts.count(name + "InErrors")
+    counts.count(name + "InErrors")
 
 
 def _mcast_deliver(net: NetNamespace, skb: InetSkb) -> None:
