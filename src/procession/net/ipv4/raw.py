@@ -33,7 +33,7 @@ from procession.net.core import net_namespace
 from procession.net.core.sock import SOCK_BROADCAST, sock_prot_inuse_add
 from procession.net.ipv4 import datagram, ip_output, route, send_ctl, tcp_wire
 from procession.net.ipv4.skbuff import InetSkb, TcpSkb, alloc_skb
-from procession.net.ipv4.sock import SOCK_BINDADDR_LOCK, InetSock, Ipcm, RawSock, inet_net, proto_name
+from procession.net.ipv4.sock import SOCK_BINDADDR_LOCK, InetSock, Ipcm, RawSock, inet_net, proto_name, sock_orphan
 from procession.net.unix.sock import SEND_SHUTDOWN
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def raw_hash(sk: RawSock) -> None:
 
 def raw_close(sk: RawSock) -> None:
     """The socket's file is closed."""
-    sk.dead = True
+    sock_orphan(sk)
     if sk.num:
         del inet_net(sk.net).raw[sk]
         sock_prot_inuse_add(sk.net, proto_name(sk), -1)

@@ -321,6 +321,12 @@ def tcp_ack(sk: TcpSock, skb: TcpSkb) -> bool:
         sk.csk_retransmits = 0
         sk.retrans_stamp = 0
         _rearm_rto(sk)
+        if sk.frto_highmark:
+            # What was sent again has arrived: begin with two segments (tcp_process_frto).
+            sk.snd_cwnd = sk.packets_out + 2
+            if sk.snd_una >= sk.frto_highmark:
+                sk.frto_highmark = 0
+            return True
         # Of no use while less is sent than might be.
         if prior_packets >= sk.snd_cwnd or sk.snd_cwnd - prior_packets <= 3 or sk.snd_cwnd < sk.snd_ssthresh:
             _cong_avoid(sk, acked, prior_packets)

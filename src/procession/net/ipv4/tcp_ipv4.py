@@ -165,7 +165,7 @@ def _conn_request(sk: TcpSock, skb: TcpSkb) -> None:
     req.expires = jiffies(k) + HZ
     req.snt_synack = jiffies(k)
     if len(sk.syn_table) == 1:
-        inet_csk.inet_csk_reset_keepalive_timer(sk, _SYN_QUEUE_INTERVAL)
+        inet_csk.inet_csk_reset_keepalive_timer(sk, HZ)
     tcp_v4_send_synack(sk, req)
 
 
@@ -290,7 +290,7 @@ def _check_req(sk: TcpSock, req: RequestSock, skb: TcpSkb) -> None:
     if skb.tsecr:
         req.snt_synack = skb.tsecr
     elif req.retrans:
-        req.snt_synack = 0  # which of them this answers is not known
+        req.snt_synack = -1  # which of them this answers is not known
     if skb.flags & (TCPHDR_RST | TCPHDR_SYN):
         _drop_request(sk, req)
         if not skb.flags & TCPHDR_RST:
@@ -372,7 +372,6 @@ def _inherit(sk: TcpSock, child: TcpSock) -> None:
     child.recverr, child.recverr6 = sk.recverr, sk.recverr6
     child.ipv6only = sk.ipv6only
     child.transparent, child.freebind = sk.transparent, sk.freebind
-    child.uid = sk.uid
     child.parent = sk
 
 
@@ -403,7 +402,7 @@ def _openreq_child(sk: TcpSock, child: TcpSock, req: RequestSock) -> None:
     child.rcv_tstamp = jiffies(k)
     child.lsndtime = jiffies(k)
     tcp_ack.tcp_initialize_rcv_mss(child)
-    if req.snt_synack:
+    if req.snt_synack >= 0:
         tcp_ack.tcp_valid_rtt_meas(child, jiffies(k) - req.snt_synack)
     if child.flags & SOCK_KEEPOPEN:
         inet_csk.inet_csk_reset_keepalive_timer(child, tcp_input.keepalive_time_when(child))
