@@ -212,9 +212,7 @@ def retrans_to_secs(retrans: int) -> int:
 
 
 def tcp_getsockopt(current: Task, sk: TcpSock, optname: int, room: int) -> bytes:
-    """Return an option; raises EINVAL, ENOPROTOOPT."""
-    if room < 0:
-        raise LinuxError(Errno.EINVAL, "getsockopt: length")
+    """Return an option; raises ENOPROTOOPT."""
     if optname == TCP_INFO:
         return tcp_get_info(sk)
     if optname == TCP_CONGESTION:

@@ -175,7 +175,7 @@ def _mcast_deliver(net: NetNamespace, skb: InetSkb) -> None:
     for sk in list(udp_table(net, skb.protocol).get(skb.dest, ())):
         if _score(sk, skb, dif) < 0:
             continue
-        joined = any(group == skb.daddr for group, _ in sk.mc_list)
+        joined = any(group == skb.daddr for group, _, _ in sk.mc_list)
         if route.is_multicast(skb.daddr) and not joined and not sk.mc_all:
             continue
         copy = InetSkb(skb.data, skb.saddr, skb.source, skb.daddr, skb.dest)
