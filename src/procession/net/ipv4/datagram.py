@@ -49,6 +49,7 @@ from procession.mm import uaccess
 from procession.net import sock_async
 from procession.net.core import filter
 from procession.net.core.sock import SOCK_RCVTSTAMP, SockWaiter, sock_rcvtimeo
+from procession.net.ipv4 import route
 from procession.net.ipv4.skbuff import InetSkb, skb_truesize
 from procession.net.ipv4.sock import InetSock, RawSock, UdpSock
 from procession.net.unix.receive import Received
@@ -70,6 +71,7 @@ __all__ = (
     "CMSG_TCLASS",
     "CMSG_TOS",
     "CMSG_TTL",
+    "bind_scope",
     "datagram_poll",
     "inet_filter",
     "ip_cmsgs",
@@ -149,6 +151,18 @@ def _send_address4(name: bytes) -> tuple[bytes, int]:
     if port == b"\0\0":
         raise LinuxError(Errno.EINVAL, "port 0")
     return address, int.from_bytes(port)
+
+
+def bind_scope(sk: InetSock, address: bytes, name: bytes) -> None:
+    """Bind a socket to the interface of an address that says nothing without one; raises EINVAL, ENODEV."""
+    if not route.is_link_local(address):
+        return
+    scope = int.from_bytes(name[24:28].ljust(4, b"\0"), "little")
+    sk.bound_dev_if = scope or sk.bound_dev_if
+    if not sk.bound_dev_if:
+        raise LinuxError(Errno.EINVAL, "a link-local address without a scope")
+    if sk.bound_dev_if != sk.net.dev_base[0].ifindex:
+        raise LinuxError(Errno.ENODEV, "no such interface")
 
 
 # Queues.

@@ -227,6 +227,8 @@ def udp_sendmsg(
     if target is None:
         if sk.state != TCP_ESTABLISHED:
             raise LinuxError(Errno.EDESTADDRREQ, "to whom?")
+        if to is not None and len(sk.daddr) == 4:
+            raise LinuxError(Errno.ENETUNREACH, "an IPv4 address that was not named as one")
         target = (sk.daddr, sk.dport)
     if six and len(target[0]) == 4:
         _check_urgent(flags)
