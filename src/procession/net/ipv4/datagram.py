@@ -50,7 +50,7 @@ from procession.net import sock_async
 from procession.net.core import filter
 from procession.net.core.sock import SOCK_RCVTSTAMP, SockWaiter, sock_rcvtimeo
 from procession.net.ipv4 import route
-from procession.net.ipv4.skbuff import InetSkb, skb_truesize
+from procession.net.ipv4.skbuff import InetSkb, packet_truesize
 from procession.net.ipv4.sock import InetSock, RawSock, UdpSock
 from procession.net.unix.receive import Received
 from procession.net.unix.sock import RCV_SHUTDOWN, SHUTDOWN_MASK
@@ -96,7 +96,8 @@ CMSG_PKTINFO6: Final = 256
 CMSG_HOPLIMIT: Final = 512
 CMSG_TCLASS: Final = 1024
 
-_HEADS: Final = 59  # bytes before and behind what a datagram carries
+_UDP_HEAD: Final = 8  # bytes
+_IP_HEAD: Final = 20
 _EXTENDED_ERR: Final = struct.Struct("<I4BII")
 IP_ORIGDSTADDR: Final = 20
 
@@ -178,7 +179,8 @@ def queue_rcv_skb(sk: UdpSock | RawSock, skb: InetSkb, head: bytes = b"") -> int
         if not taken:
             return Errno.EPERM
         skb.data = skb.data[: max(taken - len(head), 0)]
-    skb.truesize = skb_truesize(len(skb.data) + _HEADS)
+    own = _UDP_HEAD if isinstance(sk, UdpSock) else -_IP_HEAD if len(skb.daddr) == 4 else 0
+    skb.truesize = packet_truesize(len(skb.data) + own, six=len(skb.daddr) == 16)
     if sk.flags & SOCK_RCVTSTAMP:
         skb.stamp_ns = time.getnstimeofday(sk.kernel)
     sk.rmem += skb.truesize
@@ -290,7 +292,7 @@ def ip_icmp_error(sk: InetSock, skb: InetSkb, errno: int, kind: int, code: int) 
     origin = SO_EE_ORIGIN_ICMP if len(skb.daddr) == 4 else SO_EE_ORIGIN_ICMP6
     note = InetSkb(skb.data, skb.daddr, skb.dest, skb.saddr, skb.source)
     note.err = _EXTENDED_ERR.pack(errno, origin, kind, code, 0, 0, 0)
-    note.truesize = skb_truesize(len(skb.data) + _HEADS)
+    note.truesize = packet_truesize(len(skb.data) + _UDP_HEAD, six=len(skb.daddr) == 16)
     if sk.rmem + note.truesize >= sk.rcvbuf:
         return
     sk.rmem += note.truesize

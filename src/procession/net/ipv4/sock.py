@@ -60,8 +60,8 @@ class InetSock(Sock):
     ops: what its type does.  saddr: its address, rcv_saddr the one it was bound to.  num, sport: its port, as bound and
     as shown.  dport, daddr: the other end.  owned: a call is at work with it (sk_lock).  rmem: what lies in its queues,
     in bytes.  error_queue: errors to be read with MSG_ERRQUEUE.  cmsg_flags: what a receiver wants to know of packets.
-    mc_list: groups it has joined, with interfaces and the addresses by which these were named.  connected: struct socket
-    says so (SS_CONNECTED).
+    mc_list: groups it has joined, with interfaces and the addresses by which these were named.  connected: struct
+    socket says so (SS_CONNECTED).
     """
 
     __slots__ = (
