@@ -1,4 +1,5 @@
 # make run    set everything up, boot, and run the host's /bin/sh in it
+# make ready  set everything up
 # make test   set everything up and pass all tests
 # make coverage  the same as make test COVERAGE=1: which lines and branches of the sources the tests reach, too
 # make check  formatting, lint, types, layers
@@ -16,7 +17,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test test-compiled coverage check release-check compile wheel generate bench fuzz soak clean
+.PHONY: ready run test test-compiled coverage check release-check compile wheel generate bench fuzz soak clean
+
+ready: $(READY)
 
 run: $(READY)
 	$(BIN)/procession run -- /bin/sh -c 'echo "pid $$$$ on $$(uname -sr)"; (sleep 2; echo "two seconds later") & \

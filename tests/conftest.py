@@ -27,7 +27,8 @@ import pytest
 # Doubles and mutations, of which many tests are made, need classes and functions that can be replaced.
 PURE = os.environ.setdefault("PROCESSION_PURE", "1") != "0"
 
-from tests.surroundings import environment, left_out, need, settle  # noqa: E402 -- the build is picked first
+from tests import starter  # noqa: E402 -- the build is picked first
+from tests.surroundings import environment, left_out, need, settle  # noqa: E402
 
 TESTS = Path(__file__).parent
 PROGRAMS = TESTS / "programs"
@@ -61,6 +62,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_configure_node(node: Any) -> None:
     """Let a parallel worker know what the surroundings were."""
     node.workerinput["outer"] = node.config.stash[OUTER]
+
+
+def pytest_sessionfinish() -> None:
+    """Let whoever starts commands for us say which of the sources they have reached, while that is put together."""
+    starter.stop()
 
 
 @pytest.fixture
@@ -362,9 +368,12 @@ def time_limit(seconds: int) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def checked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hold all structures of every machine against each other after its traps, but in tests marked `unchecked`."""
+    """Hold all structures of every machine against each other after its traps, but in tests marked `unchecked`.
+
+    The compiled kernel takes the same steps as the pure one (test_builds.py), so fewer of them are looked at.
+    """
     if not request.node.get_closest_marker("unchecked"):
-        monkeypatch.setattr("procession.boot.default_check", 200)
+        monkeypatch.setattr("procession.boot.default_check", 100 if PURE else 10)
 
 
 RunInside = Callable[..., Any]

@@ -5,12 +5,15 @@ conftest.py calls `settle` before any test is looked at. Programs get `environme
 
 from __future__ import annotations
 
+from contextlib import suppress
+from importlib import metadata
 import os
 from pathlib import Path
 import re
 import resource
 import shutil
 import signal
+import tempfile
 
 import pytest
 from tests import packages
@@ -36,9 +39,10 @@ def environment(**more: str) -> dict[str, str]:
 def settle(cache: Path) -> None:
     """Make this process, and so all that it starts, independent of where it was started; cache: for compilers."""
     kept = {name: value for name, value in os.environ.items() if KEPT.fullmatch(name)}
-    zig = os.environ.get("ZIG_GLOBAL_CACHE_DIR") or _zig_cache() or cache / "zig"
+    zig = Path(os.environ.get("ZIG_GLOBAL_CACHE_DIR") or _zig_cache() or cache / "zig")
     os.environ.clear()
     os.environ.update(environment(LC_ALL="C.UTF-8", TERM="xterm", ZIG_GLOBAL_CACHE_DIR=str(zig), **kept))
+    os.environ["ZIG_LIB_DIR"] = str(_zig_library(zig))
     os.umask(0o022)
     _settle_signals()
     _settle_limits()
@@ -51,6 +55,24 @@ def _zig_cache() -> Path | None:
     """
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path(os.environ.get("HOME", "/nonexistent")) / ".cache")
     return caches / "zig" if caches.is_absolute() and os.access(caches, os.W_OK | os.X_OK) else None
+
+
+def _zig_library(cache: Path) -> Path:
+    """Return where zig's own files lie for all environments: what it builds of them is known by their place as well."""
+    home = cache / f"procession-lib-{metadata.version('ziglang')}"
+    if home.exists():
+        return home
+    cache.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(dir=cache))
+    theirs = Path(str(metadata.distribution("ziglang").locate_file("ziglang/lib")))
+    try:
+        shutil.copytree(theirs, made / "lib", copy_function=os.link)
+    except shutil.Error:                    # on another file system
+        shutil.copytree(theirs, made / "lib", dirs_exist_ok=True)
+    with suppress(OSError):                 # another run may have been faster: then its result stays
+        (made / "lib").rename(home)
+    shutil.rmtree(made)
+    return home
 
 
 def _settle_signals() -> None:

@@ -19,6 +19,7 @@ import threading
 import time
 
 import pytest
+from tests import starter
 from tests.hw.elf import EXIT, elf
 from tests.surroundings import need, wait_for_the_command
 
@@ -33,10 +34,7 @@ SECONDS = 60
 
 def procession(*arguments, **options):
     """Run the command; whatever happens, there is no traceback of Python's, and it ends."""
-    done = subprocess.run(
-        [sys.executable, "-m", "procession.cli", *arguments], check=False, timeout=60,
-        **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
-    )
+    done = starter.run(*arguments, timeout=60, **options)
     assert b"Traceback" not in done.stderr, done.stderr.decode()
     return done
 
@@ -96,7 +94,10 @@ def test_an_unreadable_program(tmp_path):
     program = tmp_path / "program"
     program.write_bytes(elf(EXIT))
     program.chmod(0o311)
-    done = run("--root", str(tmp_path), "--", "/program", preexec_fn=read_no_more_than_others)
+    done = subprocess.run(
+        [*starter.COMMAND, "run", "--root", tmp_path, "--", "/program"], preexec_fn=read_no_more_than_others,
+        capture_output=True, check=False,
+    )
     one_line(done, 126, "Permission denied")
 
 

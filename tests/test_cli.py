@@ -16,6 +16,7 @@ import tempfile
 
 import pexpect
 import pytest
+from tests import starter
 from tests.packages import zsh_functions
 from tests.surroundings import need
 
@@ -31,9 +32,7 @@ SH = "/bin/sh"
 
 
 def procession(*arguments, stdin=b""):
-    return subprocess.run(
-        [sys.executable, "-m", "procession.cli", *arguments], input=stdin, capture_output=True, check=False,
-    )
+    return starter.run(*arguments, input=stdin)
 
 
 def run(*arguments, **options):
@@ -191,11 +190,7 @@ def complete(shell, *words):
         "zsh": {"_TYPER_COMPLETE_ARGS": line},
         "fish": {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
     }[shell]
-    script = "import sys; sys.argv = ['procession']; from procession.cli import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", script], env={**os.environ, "_PROCESSION_COMPLETE": f"complete_{shell}", **given},
-        capture_output=True, text=True, check=False,
-    ).stdout
+    return starter.run(env={**os.environ, "_PROCESSION_COMPLETE": f"complete_{shell}", **given}, text=True).stdout
 
 
 @pytest.mark.parametrize(("words", "found"), [

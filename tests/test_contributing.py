@@ -52,6 +52,8 @@ class Copy:
         self.home = home
         self.options = f"-p no:xdist -o cache_dir={cache_dir}"
         shutil.copytree(HOME, home, ignore=NOT_COPIED)
+        if (HOME / ".mypy_cache").exists():     # what has been checked already, which takes a minute
+            shutil.copytree(HOME / ".mypy_cache", home / ".mypy_cache")
 
     def sh(self, command):
         """Give a command as it is in the text; returns the finished process."""

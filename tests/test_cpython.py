@@ -9,7 +9,7 @@ from fuzz.cpython import Listed, Outcome, verdict
 import pytest
 from tests.surroundings import need
 
-SHARE = 25
+SHARE = 10
 LONG = {"test_asyncio", "test_multiprocessing_fork"}     # to be imported
 MODULE = """
 import os, signal, subprocess, time, unittest

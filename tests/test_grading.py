@@ -3,11 +3,10 @@
 import json
 import os
 from pathlib import Path
-import subprocess
-import sys
 
 from fuzz.explored import COMPILER
 import pytest
+from tests import starter
 
 from procession.explorer import replay
 from procession.grading import FAILED, PASSED, UNFINISHED, LabError, grade, load_lab
@@ -170,9 +169,7 @@ def test_the_lab_of_shells_is_there():
 
 
 def command(*words):
-    return subprocess.run(
-        [sys.executable, "-m", "procession", "grade", *map(str, words)], capture_output=True, text=True, check=False
-    )
+    return starter.run("grade", *words, text=True)
 
 
 def test_the_command(own, tmp_path):

@@ -13,7 +13,7 @@ import pytest
 
 from procession.include.asm import termbits
 
-SHARE = 40
+SHARE = 10
 # Our own command does as well as one that boots a 3.2, and finds nothing.
 JUDGE = runners.Judge((sys.executable, "-m", "procession", "run"))
 
@@ -75,7 +75,7 @@ def test_a_judge_that_cannot_is_no_judge(judge, line):
 
 @pytest.mark.parametrize("module", ["fuzz", "fuzz.terminals"])
 def test_the_option_judge(module, judge):
-    command = [sys.executable, "-m", module, "20", "--jobs", "1", "--judge"]
+    command = [sys.executable, "-m", module, "6", "--jobs", "1", "--judge"]
     ours = subprocess.run([*command, shlex.join(judge(OURS).command)], capture_output=True, text=True, check=False)
     assert ours.returncode == 0, ours.stdout + ours.stderr
     refused = subprocess.run([*command, "false"], capture_output=True, text=True, check=False)
@@ -85,7 +85,7 @@ def test_the_option_judge(module, judge):
 
 def test_nothing_is_left_out_with_a_judge():
     """What LEFT_OUT tells of for each of both is in the programs."""
-    texts = [program.text() for chunk in range(12) for program in compare.generate(chunk, SHARE * 3, JUDGE)]
+    texts = [program.text() for chunk in range(12) for program in compare.generate(chunk, 120, JUDGE)]
     for left_out in [
         " 31$", "^a. exit 3", "=-5", "vhangup", "waitid 2 0", "i10,-6,2", "ab\\^", r"clone 3276[89]|clone 3277\d",
         r"vfork[^~]*clone 67840|clone 67840[^~]*vfork",

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from tests import starter
 
 from procession import Machine
 from procession.kernel import pid, posix_timers
@@ -119,8 +120,7 @@ def test_arguments_count_as_the_memory_of_who_executes(name):
 
 
 def procession(*arguments):
-    command = [sys.executable, "-m", "procession", "lab", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return starter.run("lab", *arguments, text=True, timeout=60)
 
 
 def test_the_command_lists_them():

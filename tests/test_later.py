@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 import shutil
 import struct
-import subprocess
-import sys
 
 import pytest
+from tests import starter
 
 from procession import Machine
 from procession.arch.x86.syscall_table import LATER_CALLS
@@ -135,7 +134,7 @@ def test_a_trace_says_what_was_on_and_a_replay_has_it(tmp_path):
 
 
 def procession(*words):
-    return subprocess.run([sys.executable, "-m", "procession", *words], capture_output=True, text=True, check=False)
+    return starter.run(*words, text=True)
 
 
 def test_the_command():

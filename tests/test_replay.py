@@ -13,6 +13,7 @@ import threading
 import time
 
 import pytest
+from tests import starter
 from tests.hw.elf import EXIT, elf
 
 from procession import Deadlock, Machine
@@ -177,7 +178,7 @@ def test_failures_on_purpose_and_cores_are_replayed(tmp_path):
     path, cores = tmp_path / "trace", tmp_path / "cores"
     script = "/bin/true || echo refused; sh -c 'kill -SEGV $$'; cat /proc/sys/kernel/core_pattern"
     options = ("--fail", "%fork:2", "--core", str(cores), "--trace", str(path))
-    run = subprocess.run([*COMMAND, "run", *options, "--", SHELL, "-c", script], capture_output=True, check=False)
+    run = starter.run("run", *options, "--", SHELL, "-c", script)
     before = sorted(cores.iterdir())
     assert b"refused" in run.stderr
     done = procession("replay", path)
@@ -446,7 +447,7 @@ COMMAND = [sys.executable, "-m", "procession.cli"]
 
 
 def procession(*arguments):
-    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, check=False, timeout=60)
+    return starter.run(*arguments, timeout=60)
 
 
 def test_the_command(recorded, tmp_path):

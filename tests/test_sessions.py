@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from tests import starter
 from tests.sessions import EOF, ERASE, INTR, KILL, LEFT, QUIT, SHELLS, SUSP, TAB, UP, UP_IT_IS, Session, inside
 from tests.surroundings import need
 
@@ -282,10 +283,7 @@ def test_three_escapes_where_sigint_is_ignored():
 
 
 def run(*arguments, **options):
-    return subprocess.run(
-        [sys.executable, "-m", "procession.cli", "run", *arguments], capture_output=True, check=False,
-        **{"stdin": subprocess.DEVNULL, **options},
-    )
+    return starter.run("run", *arguments, **options)
 
 
 def test_no_terminal_to_sit_at():

@@ -6,47 +6,44 @@ import re
 import signal
 import subprocess
 import sys
+import termios
 import time
 
 import pytest
+from tests import starter
 
 from procession.boot import Machine
 from procession.cli.status import StatusLine
 
-COMMAND = [sys.executable, "-m", "procession.cli"]
 SH = "/bin/sh"
 LINE = re.compile(r"procession: (\d+\.\d{3}) s of virtual time, (\d+) processes, [\d,]+ calls a second")
 ENDLESS = "while :; do :; done"
 # With the line from the first moment on, however fast the host is.
-EARLY = [sys.executable, "-c", (
-    "import sys; from procession.cli import main, status; status._FIRST_SECONDS = status._AGAIN_SECONDS = 0.01\n"
-    "sys.argv[0] = 'procession'; main()"
-)]
+EARLY = "from procession.cli import status; status._FIRST_SECONDS = status._AGAIN_SECONDS = 0.01"
 # A line now and then, and one in two parts; for seconds on any host.
 TALKS = 'i=0; while :; do i=$((i+1)); [ $((i % 5000)) = 0 ] && { echo line $i; printf half; echo " $i"; }; done'
 
 
-def on_terminal(*arguments, seconds=10, stop=0, columns=80, command=COMMAND, **options):
-    """What a terminal is sent, in pieces with their times, and how the command ends; stop: a signal after so long."""
+def on_terminal(*arguments, seconds=10, stop=0, columns=80, before="", stderr=None, env=None):
+    """What a terminal is sent, and how the command ends; stop: a signal after so long."""
     master, slave = pty.openpty()
-    subprocess.run(["stty", "cols", str(columns)], stdin=slave, check=True)
-    files = {"stdin": slave, "stdout": slave, "stderr": slave, **options.pop("files", {})}
-    process = subprocess.Popen(
-        ["setsid", "-c", *command, *arguments], env={**os.environ, "TERM": "xterm", **options.pop("env", {})}, **files,
-    )
-    os.close(slave)
-    pieces, began = [], time.monotonic()
-    while time.monotonic() - began < 60:
-        try:
-            piece = os.read(master, 1 << 16)
-        except OSError:
-            break
-        pieces.append(piece)
-        if stop and time.monotonic() - began > seconds:
-            process.send_signal(stop)
-            stop = 0
-    os.close(master)
-    return b"".join(pieces).decode(), process.wait(timeout=60)
+    termios.tcsetwinsize(slave, (24, columns))
+    files = [slave, slave, slave if stderr is None else stderr]
+    env = {**os.environ, "TERM": "xterm", **(env or {})}
+    with starter.started(*arguments, files=files, env=env, terminal=True, before=before) as process:
+        os.close(slave)
+        pieces, began = [], time.monotonic()
+        while time.monotonic() - began < 60:
+            try:
+                piece = os.read(master, 1 << 16)
+            except OSError:
+                break
+            pieces.append(piece)
+            if stop and time.monotonic() - began > seconds:
+                os.kill(process.pid, stop)
+                stop = 0
+        os.close(master)
+        return b"".join(pieces).decode(), process.wait()
 
 
 def screen(text):
@@ -78,7 +75,7 @@ def test_a_long_run_shows_a_line_that_is_gone_at_its_end(arguments):
 
 
 def test_what_the_program_prints_stands_as_it_was_printed():
-    text, status = on_terminal("run", "--timeout", "3s", SH, "-c", TALKS, command=EARLY)
+    text, status = on_terminal("run", "--timeout", "3s", SH, "-c", TALKS, before=EARLY)
     assert status == 124
     assert LINE.search(text)
     *lines, last, nothing = screen(text)
@@ -90,13 +87,13 @@ def test_what_the_program_prints_stands_as_it_was_printed():
 
 
 def test_a_half_line_is_left_alone():
-    text, _ = on_terminal("run", "--timeout", "1s", SH, "-c", f"printf 'Password: '; {ENDLESS}", command=EARLY)
+    text, _ = on_terminal("run", "--timeout", "1s", SH, "-c", f"printf 'Password: '; {ENDLESS}", before=EARLY)
     assert "virtual time" not in text.partition("Password: ")[2]
     assert text.endswith("Password: procession: --timeout 1s is over: sh:17 running\r\n")
 
 
 def test_it_is_cut_to_the_window():
-    text, _ = on_terminal("run", "--timeout", "1s", SH, "-c", ENDLESS, columns=20, command=EARLY)
+    text, _ = on_terminal("run", "--timeout", "1s", SH, "-c", ENDLESS, columns=20, before=EARLY)
     assert "\r\x1b[Kprocession: " in text
     assert not LINE.search(text)
     assert all(len(part) < 20 for part in re.findall(r"\x1b\[K(procession: \d[^\r]*)", text))
@@ -104,7 +101,7 @@ def test_it_is_cut_to_the_window():
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_takes_it_away(signum):
-    text, status = on_terminal("run", SH, "-c", ENDLESS, seconds=1, stop=signum, command=EARLY)
+    text, status = on_terminal("run", SH, "-c", ENDLESS, seconds=1, stop=signum, before=EARLY)
     assert status == -signum
     assert LINE.search(text)
     assert screen(text) == [""]
@@ -112,9 +109,9 @@ def test_a_signal_takes_it_away(signum):
 
 @pytest.mark.parametrize("case", ["pipe", "tty", "dumb", "no TERM", "strace", "short"])
 def test_where_there_is_none(case, tmp_path):
-    arguments, options = ("run", "--timeout", "1s", SH, "-c", ENDLESS), {"command": EARLY}
+    arguments, options = ("run", "--timeout", "1s", SH, "-c", ENDLESS), {"before": EARLY}
     if case == "pipe":
-        options["files"] = {"stderr": subprocess.DEVNULL}
+        options["stderr"] = os.open(os.devnull, os.O_WRONLY)
     elif case == "tty":
         arguments = ("run", "-it", *arguments[1:])
     elif case == "dumb":
@@ -142,11 +139,11 @@ def test_the_run_is_the_same(tmp_path):
     watched, alone = tmp_path / "watched", tmp_path / "alone"
     script = "i=0; while [ $i -lt 100 ]; do i=$((i+1)); /bin/true; [ $((i % 25)) = 0 ] && echo $i; done"
     arguments = ("--boot-time", "2012-01-05", SH, "-c", script)
-    text, status = on_terminal("run", "--trace", str(watched), *arguments, command=EARLY)
+    text, status = on_terminal("run", "--trace", str(watched), *arguments, before=EARLY)
     assert status == 0
     assert LINE.search(text)
     assert screen(text) == [str(number) for number in range(25, 101, 25)] + [""]
-    done = subprocess.run([*COMMAND, "run", "--trace", alone, *arguments], stdin=subprocess.DEVNULL, check=True)
+    done = starter.run("run", "--trace", alone, *arguments)
     assert done.returncode == 0
     assert watched.read_bytes() == alone.read_bytes()
 

@@ -9,9 +9,9 @@ import pwd
 import random
 import re
 import subprocess
-import sys
 
 import pytest
+from tests import starter
 from tests.surroundings import need
 
 from procession import Machine
@@ -115,13 +115,10 @@ def host_strace(argv, directory):
 
 
 def our_strace(argv, *options, output=None):
-    command = [sys.executable, "-m", "procession.cli", "strace", *options, "--", *argv]
-    if output is not None:
-        command[4:4] = ["-o", str(output)]
-    null = subprocess.DEVNULL
     if output is None:
-        return subprocess.run(command, cwd="/", stdin=null, capture_output=True, check=False)
-    subprocess.run(command, cwd="/", stdin=null, stdout=null, stderr=null, check=False)
+        return starter.run("strace", *options, "--", *argv, cwd="/")
+    null = subprocess.DEVNULL
+    starter.run("strace", "-o", output, *options, "--", *argv, cwd="/", stdout=null, stderr=null)
     return output.read_text(errors="replace")
 
 

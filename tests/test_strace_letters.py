@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 import re
 import subprocess
-import sys
 
 import pytest
+from tests import starter
 from tests.surroundings import need
 from tests.test_strace import DROPPED, ENV, normal
 
@@ -22,8 +22,7 @@ SH = "/bin/sh"
 
 
 def ours(*arguments, **options):
-    command = [sys.executable, "-m", "procession.cli", "strace", *map(str, arguments)]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, **options)
+    return starter.run("strace", *arguments, text=True, **options)
 
 
 def lines(*arguments):

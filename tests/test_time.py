@@ -1,11 +1,10 @@
 """What time costs, what clocks say of it, and where a deadline cuts in."""
 
 import re
-import subprocess
-import sys
 import time
 
 import pytest
+from tests import starter
 
 from procession import Machine
 from procession.boot import BOOT_TIME_NS
@@ -107,9 +106,7 @@ def test_a_timer_cuts_in_on_computing_when_the_host_is_there():
 
 
 def command(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "procession.cli", "run", *arguments], capture_output=True, text=True, check=False
-    )
+    return starter.run("run", *arguments, text=True)
 
 
 @pytest.mark.parametrize(("said", "date"), [

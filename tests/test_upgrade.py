@@ -13,6 +13,7 @@ import subprocess
 import sys
 
 import pytest
+from tests import starter
 
 from procession import Kernel, KernelBug, Machine
 from procession.tools import tracefile
@@ -23,10 +24,7 @@ FORMATS = sorted(int(path.stem.removeprefix("format")) for path in OLD.glob("for
 
 
 def replay(path):
-    return subprocess.run(
-        [sys.executable, "-m", "procession", "replay", "--root", str(OLD / "root"), str(path)],
-        capture_output=True, text=True, check=False,
-    )
+    return starter.run("replay", "--root", OLD / "root", path, text=True)
 
 
 def test_there_is_a_trace_of_each_format():

@@ -15,6 +15,7 @@ import sys
 import time
 
 import pytest
+from tests import starter
 
 from procession import Machine
 from procession.fs.hostfs.volumes import VolumeError
@@ -30,10 +31,7 @@ SOURCE = Path(__file__).with_name("volume.c")
 
 
 def procession(*arguments, **options):
-    done = subprocess.run(
-        [*COMMAND, *map(str, arguments)], check=False, timeout=120,
-        **{"stdin": subprocess.DEVNULL, "capture_output": True, "text": True, "errors": "surrogateescape", **options},
-    )
+    done = starter.run(*arguments, text=True, errors="surrogateescape", timeout=120, **options)
     assert "Traceback" not in done.stderr, done.stderr
     return done
 

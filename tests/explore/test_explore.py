@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from tests import starter
 from tests.explore.oracle import dfs
 
 from procession import ReplayError, Sig, explore
@@ -298,9 +299,7 @@ def test_arguments_that_cannot_be_are_refused(arguments, why):
 
 
 def command(*arguments, stdin=""):
-    done = subprocess.run(
-        [sys.executable, "-m", "procession", *arguments], input=stdin, capture_output=True, text=True, check=False
-    )
+    done = starter.run(*arguments, input=stdin, text=True)
     return done.returncode, done.stdout, done.stderr
 
 

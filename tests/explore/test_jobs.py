@@ -7,10 +7,10 @@ import json
 import multiprocessing
 import os
 import pickle
-import subprocess
 import sys
 
 import pytest
+from tests import starter
 from tests.explore import models
 
 from procession import explore
@@ -271,7 +271,7 @@ def test_ctrl_c(tmp_path):
 
 def command(*words):
     """Run procession explore."""
-    return subprocess.run([*EXPLORE, *words], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return starter.run("explore", *words)
 
 
 def test_of_the_command(tmp_path):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-import subprocess
-import sys
 
 import pytest
+from tests import starter
 
 from procession import explore
 from procession.explorer import always, jobs, never, replay
@@ -165,12 +164,12 @@ def test_what_is_no_query(text, says):
 
 
 def test_of_the_command():
-    command = [sys.executable, "-m", "procession", "explore", "--deviations", "0"]
+    command = ["explore", "--deviations", "0"]
     program = f"{Path(__file__)}:strangers"
-    bad = subprocess.run([*command, "--never", "so what", program], capture_output=True, text=True, check=False)
+    bad = starter.run(*command, "--never", "so what", program, text=True)
     assert (bad.returncode, bad.stdout, len(bad.stderr.splitlines())) == (2, "", 1)
     asked = ["--never", "sys_enter:name=dup", "--always", "sys_enter:name=dup2"]
-    found = subprocess.run([*command, *asked, program], capture_output=True, text=True, check=False)
+    found = starter.run(*command, *asked, program, text=True)
     assert found.returncode == 1, found.stderr
     assert "sys_enter:name=dup2 never came" in found.stdout
     assert "--- 1 of 2: never sys_enter:name=dup" in found.stdout

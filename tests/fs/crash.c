@@ -27,7 +27,8 @@ int main(int argc, char **argv) {
   (void)argv;
   struct rlimit limit = { argc > 1 ? (rlim_t)atol(argv[1]) : RLIM_INFINITY, RLIM_INFINITY };
   setrlimit(RLIMIT_CORE, &limit);
-  chdir("/tmp");
+  char scratch[] = "/tmp/crash-XXXXXX";
+  if (!mkdtemp(scratch) || chdir(scratch)) return 5;
   int status;
   pid_t child = fork();
   if (child == 0) {

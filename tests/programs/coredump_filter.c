@@ -89,7 +89,7 @@ int main(int argc, char **argv) {
   show("of nobody", write(zombie, "1", 1));
   show("read", read(zombie, path, 1));
 
-  must(chdir("/tmp"));
+  go_to_scratch();
   int fd = (int)must(open("a file", O_RDWR | O_CREAT | O_TRUNC, 0600));
   must(ftruncate(fd, 8192));
   int exe = (int)must(open("/proc/self/exe", O_RDONLY));

@@ -1,17 +1,18 @@
 /* An attach waits while its tracee is in an exec. A signal interrupts that; behind its handler the call is made again,
    SA_RESTART or not. */
-// order: who tells first, the tracer of its attach or the waiter of the other thread's end
 #include "trace.h"
 
 static struct exec_threads *threads;
-static struct gate handled, attached;
+static struct gate handled, told, attached;
 static void take(int sig) {
   say("[took %s]", signame(sig));
   open_gate(&handled);
 }
 static void attach(void) {
   on_signal(SIGUSR1, take);
-  show_ok("the attach", trace(PTRACE_ATTACH, threads->execs, 0, 0));
+  long result = trace(PTRACE_ATTACH, threads->execs, 0, 0);
+  pass_gate(&told); /* the exec goes on when the other thread is reaped: either may be the first to tell */
+  show_ok("the attach", result);
   open_gate(&attached);
   sleep_for_ever();
 }
@@ -21,6 +22,7 @@ int main(int argc, char **argv) {
   (void)argv;
   threads = shared_memory(sizeof *threads);
   handled = new_gate();
+  told = new_gate();
   attached = new_gate();
   pid_t pid = start_exec_threads(threads);
   hold_exec(threads);
@@ -31,6 +33,7 @@ int main(int argc, char **argv) {
   pass_gate(&handled);
   wait_asleep(tracer);
   next_stop("the other thread", threads->idles);
+  open_gate(&told);
   pass_gate(&attached);
   say("traced: %d", status_number(pid, "\nTracerPid:") == tracer);
   kill(pid, SIGKILL);
