@@ -266,6 +266,8 @@ int main(void) {
   all("half closed", 0xfff & ~2U);
   close(a6), close(c);
   all("some closed", 0xfff & ~(2U | 1 << 10));
+  sleep_ms(300);
+  all("asked for in FIN_WAIT2", 1 << 5), all("in TIME_WAIT", 1 << 6);
   begin(DUMP, 1 << 6), r.id.sport = htons(7004), ask("at its end");
   begin(0, 0), r.id.sport = htons(7004), r.id.dport = htons(SIX), r.id.src[0] = r.id.dst[0] = 0x0100007f, ask("that one");
   shutdown(a, SHUT_RDWR);
