@@ -5,6 +5,7 @@ import pytest
 
 from procession.arch.x86 import traps
 from procession.fs import file, file_table, fs_struct, locks, namespace, overlay, pipe
+from procession.fs.hostfs import volumes
 from procession.hw.chooser import Chooser
 from procession.hw.clock import Clock
 from procession.hw.console import BufferConsole
@@ -207,3 +208,42 @@ def fails():
         return pytest.raises(LinuxError, match=errno)
 
     return context
+
+
+# Shared directories.
+
+SECRET = "what nobody may touch"
+
+
+@pytest.fixture
+def host(tmp_path):
+    """The shared directory, and beside it what is not shared."""
+    (tmp_path / "outside").write_text(SECRET)
+    shared = tmp_path / "shared"
+    (shared / "dir" / "sub").mkdir(parents=True)
+    (shared / "file").write_text("contents")
+    (shared / "dir" / "inner").write_text("inner")
+    (shared / "up").symlink_to("../outside")
+    (shared / "abs").symlink_to(tmp_path / "outside")
+    (shared / "etc").symlink_to("/etc/passwd")
+    yield shared
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["outside", "shared"]
+    assert (tmp_path / "outside").read_text() == SECRET
+
+
+def shared_machine(*shares, root=None):
+    """System calls where (guest, host, writable) are shared."""
+    k = bare_kernel(root or {"/etc/passwd": "inside", "/tmp/": "", "/work/": ""})
+    k.vfs.volumes = [volumes.open_volume(guest, path, writable=writable) for guest, path, writable in shares]
+    volumes.mount_volumes(k)
+    return Sys(k)
+
+
+@pytest.fixture
+def rw(host):
+    return shared_machine(("/v", host, True))
+
+
+@pytest.fixture
+def ro(host):
+    return shared_machine(("/v", host, False))

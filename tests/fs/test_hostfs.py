@@ -16,7 +16,7 @@ from procession.fs.hostfs.hostfs_user import HostDirectory
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.kdev_t import new_encode_dev
 
-from .conftest import BOOT_TIME_NS, Buffer, Sys, bare_kernel
+from .conftest import BOOT_TIME_NS, Buffer, Sys, bare_kernel, shared_machine
 
 RDONLY, WRONLY, RDWR, CREAT, EXCL, TRUNC, APPEND, DIRECTORY, NOFOLLOW = (
     0, 1, 2, 0o100, 0o200, 0o1000, 0o2000, 0o200000, 0o400000,
@@ -24,41 +24,6 @@ RDONLY, WRONLY, RDWR, CREAT, EXCL, TRUNC, APPEND, DIRECTORY, NOFOLLOW = (
 AT_FDCWD = -100
 MS_RDONLY, MS_REMOUNT, MS_BIND = 1, 32, 4096
 NOW = (1 << 30) - 1
-SECRET = "what nobody may touch"
-
-
-@pytest.fixture
-def host(tmp_path):
-    """The shared directory, and beside it what is not shared."""
-    (tmp_path / "outside").write_text(SECRET)
-    shared = tmp_path / "shared"
-    (shared / "dir" / "sub").mkdir(parents=True)
-    (shared / "file").write_text("contents")
-    (shared / "dir" / "inner").write_text("inner")
-    (shared / "up").symlink_to("../outside")
-    (shared / "abs").symlink_to(tmp_path / "outside")
-    (shared / "etc").symlink_to("/etc/passwd")
-    yield shared
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["outside", "shared"]
-    assert (tmp_path / "outside").read_text() == SECRET
-
-
-def machine(*shares, root=None):
-    """System calls where (guest, host, writable) are shared."""
-    k = bare_kernel(root or {"/etc/passwd": "inside", "/tmp/": "", "/work/": ""})
-    k.vfs.volumes = [volumes.open_volume(guest, path, writable=writable) for guest, path, writable in shares]
-    volumes.mount_volumes(k)
-    return Sys(k)
-
-
-@pytest.fixture
-def rw(host):
-    return machine(("/v", host, True))
-
-
-@pytest.fixture
-def ro(host):
-    return machine(("/v", host, False))
 
 
 def snapshot(root):
@@ -255,7 +220,7 @@ def test_nothing_is_moved_or_linked_out_or_in(rw, fails):
 
 
 def test_two_shares_are_two_file_systems(host, fails):
-    two = machine(("/v", host / "dir", True), ("/w", host, True))
+    two = shared_machine(("/v", host / "dir", True), ("/w", host, True))
     with fails("EXDEV"):
         two.rename("/v/inner", "/w/inner")
     two.write_file("/v/inner", b"by one name")
@@ -521,7 +486,7 @@ def test_bytes_of_a_name_are_kept(rw, host):
 
 
 def test_the_place_is_made_with_all_that_leads_there(host, fails):
-    sys = machine(("/a/b/c", host, True), ("/a/b/c/dir/new", host / "dir", False))
+    sys = shared_machine(("/a/b/c", host, True), ("/a/b/c/dir/new", host / "dir", False))
     assert sys.read_file("/a/b/c/dir/new/inner") == b"inner"
     assert (host / "dir" / "new").is_dir()  # the place for the second was made in the first
     with fails("EROFS"):
@@ -541,7 +506,7 @@ def test_a_place_that_cannot_be(host, guest, shown, tmp_path):
     (root / "dangling").symlink_to("nowhere")
     (root / "loop").symlink_to("loop")
     with pytest.raises(volumes.VolumeError, match=shown) as info:
-        machine((guest, host, False), root=str(root))
+        shared_machine((guest, host, False), root=str(root))
     assert info.value.guest == guest
 
 
@@ -552,7 +517,7 @@ def test_a_place_that_is_none(host, guest, why):
 
 
 def test_one_file(host, fails):
-    sys = machine(("/etc/hosts", host / "file", True), ("/one", host / "dir" / "inner", False))
+    sys = shared_machine(("/etc/hosts", host / "file", True), ("/one", host / "dir" / "inner", False))
     sys.write_file("/etc/hosts", b"new")
     assert (host / "file").read_text() == "new"
     assert sys.read_file("/one") == b"inner"
@@ -566,7 +531,7 @@ def test_one_file(host, fails):
     sys.chmod("/etc/hosts", 0o600)
     assert stat.S_IMODE((host / "file").stat().st_mode) == 0o600
     with pytest.raises(volumes.VolumeError, match="Is a directory"):
-        machine(("/etc", host / "file", True))
+        shared_machine(("/etc", host / "file", True))
 
 
 def test_the_hosts_kernel_is_not_shared():
@@ -688,7 +653,7 @@ def test_any_order_of_things_goes_as_on_the_host(tmp_path, seed):
     old = os.umask(0)
     try:
         disk = Disk(tmp_path / "there" / "x" / "y")
-        sys = machine(("/v", tmp_path / "here", True))
+        sys = shared_machine(("/v", tmp_path / "here", True))
         sys.umask(0)
         guest = Guest(sys, "/v/x/y")
         for number in range(400):

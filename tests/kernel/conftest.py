@@ -37,6 +37,7 @@ from procession.kernel import (
     rcupdate,
     sched,
     sched_balance,
+    sched_group,
     signal_queue,
     taskstats,
     user,
@@ -177,3 +178,31 @@ def smp() -> BareKernel:
     kernel = BareKernel(cpus=2)
     kernel.start(_init, name="init")
     return kernel
+
+
+# Groups of tasks.
+
+MS = 10**6
+
+
+async def spin(current, arg):
+    """Compute for ever, or for arg ns."""
+    await work(current, arg or 10**15)
+    return 0
+
+
+def runtimes(*tasks):
+    return [sched.task_sched_runtime(p) / MS for p in tasks]
+
+
+def group(k, *tasks, parent=None):
+    """Return a new group with tasks in it."""
+    tg = sched_group.sched_create_group(k, parent or k.sched.root_task_group)
+    for p in tasks:
+        move(p, tg)
+    return tg
+
+
+def move(p, tg):
+    p.sched_task_group = tg
+    sched_group.sched_move_task(p)

@@ -6,35 +6,9 @@ import pytest
 
 from procession.include.linux.errno import LinuxError
 from procession.include.linux.sched import SCHED_FIFO
-from procession.kernel import sched, sched_bandwidth, sched_group, sched_syscalls
+from procession.kernel import sched_bandwidth, sched_group, sched_syscalls
 
-from .conftest import sleep, work
-
-MS = 10**6
-
-
-async def spin(current, arg):
-    """Compute for ever, or for arg ns."""
-    await work(current, arg or 10**15)
-    return 0
-
-
-def runtimes(*tasks):
-    return [sched.task_sched_runtime(p) / MS for p in tasks]
-
-
-def group(k, *tasks, parent=None):
-    """Return a new group with tasks in it."""
-    tg = sched_group.sched_create_group(k, parent or k.sched.root_task_group)
-    for p in tasks:
-        move(p, tg)
-    return tg
-
-
-def move(p, tg):
-    p.sched_task_group = tg
-    sched_group.sched_move_task(p)
-
+from .conftest import MS, group, move, runtimes, sleep, spin
 
 # Shares.
 

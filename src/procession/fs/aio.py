@@ -81,8 +81,7 @@ async def ioctx_alloc(current: Task, nr_events: int) -> Kioctx:
         raise LinuxError(Errno.EINVAL, "io_setup: too many events")
     if nr_events > k.vfs.aio_max_nr:
         raise LinuxError(Errno.EAGAIN, "io_setup: beyond aio-max-nr")
-    if mm is None:
-        raise LinuxError(Errno.ENOMEM, "no address space")
+    assert mm is not None
     if "kioctx" not in k.caches:
         slab.kmem_cache_create(k, "kiocb", SIZEOF_KIOCB)
         slab.kmem_cache_create(k, "kioctx", SIZEOF_KIOCTX)

@@ -182,30 +182,48 @@ async def _lock(current: Task, fd: int, cmd: int, arg: UserPtr, layout: struct.S
     return result
 
 
+class _Vector(compat.WideWords):
+    """An array of 32-bit iovecs as compat_do_readv_writev() has it: what is wrong with it becomes a bad length."""
+
+    __slots__ = ()
+
+    def load(self, offset: int, size: int) -> bytes:
+        """Return words; raises EINVAL."""
+        try:
+            return super().load(offset, size)
+        except LinuxError:
+            # 3.2 hands the error to rw_verify_area() as if it were how much is to be moved.
+            raise LinuxError(Errno.EINVAL, "a bad vector counts as a negative length") from None
+
+
+def _vector(current: Task, vec: UserPtr) -> UserPtr:
+    return _Vector(current, vec, (False, True)) if isinstance(vec, int) else vec
+
+
 @compat_syscall
 async def compat_sys_readv(current: Task, fd: Fd, vec: UserPtr, vlen: UInt) -> int:
     """readv(2)."""
-    return await read_write.sys_readv(current, fd, compat.wide_iovec(current, vec), vlen)
+    return await read_write.sys_readv(current, fd, _vector(current, vec), vlen)
 
 
 @compat_syscall
 async def compat_sys_writev(current: Task, fd: Fd, vec: UserPtr, vlen: UInt) -> int:
     """writev(2)."""
-    return await read_write.sys_writev(current, fd, compat.wide_iovec(current, vec), vlen)
+    return await read_write.sys_writev(current, fd, _vector(current, vec), vlen)
 
 
 @compat_syscall
 async def compat_sys_preadv(current: Task, fd: Fd, vec: UserPtr, vlen: UInt, pos_low: UInt, pos_high: UInt) -> int:
     """preadv(2)."""
     pos = _s64(pos_low, pos_high)
-    return await read_write.sys_preadv(current, fd, compat.wide_iovec(current, vec), vlen, pos, 0)
+    return await read_write.sys_preadv(current, fd, _vector(current, vec), vlen, pos, 0)
 
 
 @compat_syscall
 async def compat_sys_pwritev(current: Task, fd: Fd, vec: UserPtr, vlen: UInt, pos_low: UInt, pos_high: UInt) -> int:
     """pwritev(2)."""
     pos = _s64(pos_low, pos_high)
-    return await read_write.sys_pwritev(current, fd, compat.wide_iovec(current, vec), vlen, pos, 0)
+    return await read_write.sys_pwritev(current, fd, _vector(current, vec), vlen, pos, 0)
 
 
 def _s64(low: int, high: int) -> int:

@@ -8,7 +8,8 @@ from procession.fs import file as fs_file
 from procession.fs import file_table
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.fcntl import O_APPEND
-from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, MAX_LFS_FILESIZE, S_IFDIR, S_IFMT, S_IFREG
+from procession.include.linux.fs import FMODE_READ, FMODE_WRITE, S_IFDIR, S_IFMT, S_IFREG
+from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.syscalls import later_syscall
 from procession.include.linux.types import Fd, Int64Ptr, SizeT, UInt
 from procession.mm import uaccess
@@ -73,13 +74,13 @@ def _checks(source: File, pos_in: int, sink: File, pos_out: int, count: int) -> 
         raise LinuxError(Errno.EBADF, "copy_file_range: open mode")
     if source.inode.i_sb is not sink.inode.i_sb:
         raise LinuxError(Errno.EXDEV, "copy_file_range across file systems")
-    if pos_in < 0 or pos_out < 0:
-        raise LinuxError(Errno.EINVAL, "negative position")
-    if pos_in + count > MAX_LFS_FILESIZE or pos_out + count > MAX_LFS_FILESIZE:
-        raise LinuxError(Errno.EOVERFLOW, "beyond the last byte")
+    if max(pos_in & ULONG_MAX, pos_out & ULONG_MAX) + count > ULONG_MAX:
+        raise LinuxError(Errno.EOVERFLOW, "the end wraps")
     count = max(0, min(count, source.inode.i_size - pos_in))
     if source.inode is sink.inode and pos_out + count > pos_in and pos_out < pos_in + count:
         raise LinuxError(Errno.EINVAL, "the ranges overlap")
+    if pos_in < 0 or pos_out < 0:
+        raise LinuxError(Errno.EINVAL, "negative position")
     return count
 
 

@@ -331,6 +331,8 @@ def follow_link(nd: Nameidata, link: Dentry) -> None:
     fs_inode.touch_atime(nd.mnt, inode)
     target = inode.follow_link(nd.current)
     if target is not None:
+        if target.dentry.d_inode.i_mode & S_IFMT == S_IFLNK:
+            raise LinuxError(Errno.ELOOP, "a link to a link itself")
         nd.mnt, nd.dentry = target.mnt, target.dentry
         nd.last_type = LAST_BIND
         nd.slash = False
@@ -338,9 +340,6 @@ def follow_link(nd: Nameidata, link: Dentry) -> None:
     text = inode.readlink(nd.current)
     if text.startswith("/"):
         nd.mnt, nd.dentry = nd.root.mnt, nd.root.dentry
-    if not text:
-        nd.last_type = LAST_DOT
-        return
     link_path_walk(nd, text)
 
 
@@ -496,8 +495,6 @@ def do_last(nd: Nameidata, flags: int, mode: int, *, follow: bool) -> tuple[Dent
         walk_component(nd, follow=False)
         if flags & O_CREAT and nd.last_type != LAST_BIND:
             raise LinuxError(Errno.EISDIR, "cannot create a directory's own name")
-        if flags & O_DIRECTORY and nd.dentry.d_inode.i_mode & S_IFMT != S_IFDIR:
-            raise LinuxError(Errno.ENOTDIR, nd.dentry.d_name)
         return None, False
     if not flags & O_CREAT:
         link = walk_component(nd, follow=follow or nd.slash or not flags & O_PATH)
@@ -545,8 +542,6 @@ def may_create(current: Task, dir: Inode) -> None:
 def may_open(nd: Nameidata, inode: Inode, acc_mode: int, flags: int) -> None:
     """Check what kind of file it is and whether current may."""
     kind = inode.i_mode & S_IFMT
-    if kind == S_IFLNK:
-        raise LinuxError(Errno.ELOOP, "a symbolic link")
     if kind == S_IFDIR:
         if acc_mode & MAY_WRITE:
             raise LinuxError(Errno.EISDIR, "a directory is not written")

@@ -224,12 +224,8 @@ def may_delete(current: Task, dir: Inode, victim: Dentry, *, is_dir: bool) -> No
     if is_dir:
         if inode.i_mode & S_IFMT != S_IFDIR:
             raise LinuxError(Errno.ENOTDIR, victim.d_name)
-        if victim.d_parent is victim:
-            raise LinuxError(Errno.EBUSY, "the root of a file system")
     elif inode.i_mode & S_IFMT == S_IFDIR:
         raise LinuxError(Errno.EISDIR, victim.d_name)
-    if dir.i_nlink == 0:
-        raise LinuxError(Errno.ENOENT, "the directory was removed")
 
 
 def vfs_rmdir(current: Task, parent: Dentry, dentry: Dentry) -> None:

@@ -64,7 +64,7 @@ async def sys_openat2(current: Task, dfd: DirFd, filename: Path, how: OpenHowPtr
     if not flags & O_PATH:
         flags |= O_LARGEFILE
     name = namei.getname(current, filename)
-    if not resolve & ~RESOLVE_CACHED:
+    if not resolve:
         return await fs_open.do_sys_open(current, dfd, name, flags, mode)
     if resolve & RESOLVE_CACHED and flags & (O_TRUNC | O_CREAT | TMPFILE_BIT):
         raise LinuxError(Errno.EAGAIN, "openat2: RESOLVE_CACHED")
@@ -201,6 +201,8 @@ class _Walk:
         return False
 
     def _magic(self, link: Dentry, target: PathRef) -> bool:
+        if self.resolve & RESOLVE_CACHED:
+            raise LinuxError(Errno.EAGAIN, f"{link.d_name}: a magic link is not cached")
         if self.resolve & RESOLVE_NO_MAGICLINKS:
             raise LinuxError(Errno.ELOOP, f"{link.d_name}: a magic link")
         if self.resolve & _SCOPED or (self.resolve & RESOLVE_NO_XDEV and target.mnt is not self.nd.mnt):

@@ -113,12 +113,10 @@ def compat_sys_time(current: Task, tloc: UserPtr) -> Int:
 
 @compat_syscall
 def compat_sys_stime(current: Task, tptr: UserPtr) -> int:
-    """Set the time of day in seconds; raises EFAULT, EPERM, EINVAL (stime(2))."""
+    """Set the time of day in seconds, which may be before 1970; raises EFAULT, EPERM (stime(2))."""
     seconds = uaccess.get_user(current, tptr, 4, True)
     if not capability.capable(current, CAP_SYS_TIME):
         raise LinuxError(Errno.EPERM, "setting the time needs CAP_SYS_TIME")
-    if seconds < 0:
-        raise LinuxError(Errno.EINVAL, "not a time")
     time.do_settimeofday(current.kernel, seconds * NSEC_PER_SEC)
     return 0
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.hrtimer import Hrtimer
 from procession.include.linux.rtmutex import RtMutex
-from procession.include.linux.sched import PF_EXITING, PF_EXITPIDONE, TASK_INTERRUPTIBLE, set_task_state, signal_pending
+from procession.include.linux.sched import PF_EXITING, PF_EXITPIDONE, TASK_UNINTERRUPTIBLE, set_task_state
 from procession.include.linux.time import TICK_PERIOD_NS
 from procession.kernel import futex, hrtimer, pid, rtmutex
 from procession.mm import uaccess
@@ -179,11 +179,9 @@ async def futex_lock_pi(current: Task, uaddr: UserPtr, shared: bool, expires_ns:
 async def wait_for_exit(current: Task) -> None:
     """Let an owner exit, who may have handed over its locks already, looking once a tick. 3.2 looks all the time.
 
-    Raises ERESTARTNOINTR.
+    As there, no signal ends it.
     """
-    if signal_pending(current):
-        raise LinuxError(Errno.ERESTARTNOINTR, "PI futex")
-    set_task_state(current, TASK_INTERRUPTIBLE)
+    set_task_state(current, TASK_UNINTERRUPTIBLE)
     await hrtimer.schedule_timeout(current, TICK_PERIOD_NS, "futex_lock_pi")
 
 
@@ -214,14 +212,7 @@ def fixup_owner(current: Task, uaddr: UserPtr, pi_state: FutexPiState, *, locked
         if pi_state.owner is not current:
             fixup_pi_state_owner(current, uaddr, pi_state, current)
         return True
-    if pi_state.owner is not current:
-        return False
-    # It was handed to us when we gave up waiting.
-    if rtmutex.rt_mutex_trylock(current, pi_state.pi_mutex):
-        return True
-    mutex = pi_state.pi_mutex
-    owner = mutex.owner if mutex.owner is not None else mutex.wait_list[0].task
-    fixup_pi_state_owner(current, uaddr, pi_state, owner)
+    assert pi_state.owner is not current, "nobody hands it over between giving up and here"
     return False
 
 
@@ -260,7 +251,7 @@ def futex_unlock_pi(current: Task, uaddr: UserPtr, shared: bool) -> int:
     if pi_state is None or pi_state.owner is not current:
         raise LinuxError(Errno.EINVAL, "PI futex with waiters for somebody else")
     waiters = pi_state.pi_mutex.wait_list
-    new_owner = waiters[0].task if waiters else queue[0].task
+    new_owner = waiters[0].task
     if not orphaned:
         uaccess.put_user(current, uaddr, FUTEX_WAITERS | pid.task_pid_vnr(current, new_owner), 4)
     pi_state.set_owner(new_owner)

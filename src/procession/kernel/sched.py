@@ -448,8 +448,12 @@ def nr_running(k: Kernel) -> int:
 
 
 def is_busy(rq: Rq) -> bool:
-    """Whether a CPU has somebody to run, or a kick: real-time tasks do not count while they are throttled."""
-    return rq.nr_running > (rq.rt.nr_running if rq.rt.throttled else 0) or rq.nohz_balance_kick
+    """Whether a CPU has somebody to run, or a kick: real-time tasks do not count while they are throttled.
+
+    Who was throttled while running has to go first: it would be charged for the time that its CPU is idle.
+    """
+    throttled = rq.rt.nr_running if rq.rt.throttled and rq.curr.prio >= MAX_RT_PRIO else 0
+    return rq.nr_running > throttled or rq.nohz_balance_kick
 
 
 def nr_uninterruptible(k: Kernel) -> int:

@@ -62,17 +62,15 @@ def _assign_cfs_rq_runtime(cfs: CfsRq) -> bool:
     cfs_b = cfs.tg.cfs_bandwidth
     min_amount = _slice_ns(cfs) - cfs.runtime_remaining
     amount = 0
-    if cfs_b.quota_ns == RUNTIME_INF:
-        amount = min_amount
-    else:
-        if not cfs_b.timer_active:
-            # Nobody has used any for a whole period.
-            refill_cfs_bandwidth_runtime(cfs.tg)
-            start_cfs_bandwidth(cfs.tg)
-        if cfs_b.runtime > 0:
-            amount = min(cfs_b.runtime, min_amount)
-            cfs_b.runtime -= amount
-            cfs_b.idle = False
+    assert cfs_b.quota_ns != RUNTIME_INF
+    if not cfs_b.timer_active:
+        # Nobody has used any for a whole period.
+        refill_cfs_bandwidth_runtime(cfs.tg)
+        start_cfs_bandwidth(cfs.tg)
+    if cfs_b.runtime > 0:
+        amount = min(cfs_b.runtime, min_amount)
+        cfs_b.runtime -= amount
+        cfs_b.idle = False
     cfs.runtime_remaining += amount
     cfs.runtime_expires = max(cfs.runtime_expires, cfs_b.runtime_expires)
     return cfs.runtime_remaining > 0

@@ -19,7 +19,6 @@ from procession.include.linux.mm_types import (
     VM_MAYWRITE,
     VM_PFNMAP,
     VM_READ,
-    VM_SHARED,
     VM_WRITE,
 )
 from procession.kernel import fork_mm, sched_account
@@ -43,8 +42,6 @@ def get_user_page(k: Kernel, mm: MmStruct, vma: VmArea, address: int, write: boo
     allowed = VM_MAYWRITE if write and force else VM_WRITE if write else VM_MAYREAD if force else VM_READ
     if flags & (VM_IO | VM_PFNMAP) or not flags & allowed:
         raise LinuxError(Errno.EFAULT, "area forbids it")
-    if write and force and not flags & VM_WRITE and flags & VM_SHARED:
-        raise LinuxError(Errno.EFAULT, "forced write to a shared area")
     pfn = memory.follow_page(k, mm, address, write)
     if pfn < 0:
         result = memory.handle_mm_fault(k, mm, vma, address, write)

@@ -38,7 +38,7 @@ from procession.include.linux.mman import (
 from procession.include.linux.sched import Task
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Addr, SizeT
-from procession.mm import filemap, memory, mlock, mmap, shmem
+from procession.mm import filemap, memory, mlock, mmap
 
 __all__ = ("sys_madvise",)
 
@@ -60,8 +60,7 @@ def sys_madvise(current: Task, start: Addr, length: SizeT, behavior: MadviseArg)
     if end == start:
         return 0
     mm = current.mm
-    if mm is None:
-        raise LinuxError(Errno.ENOMEM, "no address space")
+    assert mm is not None
     with mm.mmap_sem.write():
         unmapped = False
         while start < end:
@@ -131,7 +130,7 @@ def _remove(current: Task, vma: VmArea, start: int, end: int) -> None:
     if vma.vm_flags & (VM_SHARED | VM_WRITE) != VM_SHARED | VM_WRITE:
         raise LinuxError(Errno.EACCES, "not a shared writable mapping")
     inode = file.f_path.dentry.d_inode
-    if not isinstance(inode, shmem.ShmemInode):
+    if inode.i_sb.s_type != "tmpfs":
         raise LinuxError(Errno.ENOSYS, "the file system cannot punch holes")
     k = current.kernel
     first = (start - vma.vm_start >> PAGE_SHIFT) + vma.vm_pgoff

@@ -233,12 +233,11 @@ class MemoryController:
         size = nr_pages * PAGE_SIZE
         failed = memcg.res.charge(size)
         if failed is None:
-            failed = memcg.memsw.charge(size)
-            if failed is None:
-                return None
-            memcg.res.uncharge(size)
+            # Its limit is never below that of memory alone, and nothing is swapped.
+            memcg.memsw.charge_nofail(size)
+            return None
         over: MemCgroup | None = memcg
-        while over is not None and failed not in (over.res, over.memsw):
+        while over is not None and over.res is not failed:
             over = over.parent
         assert over is not None
         return over

@@ -18,6 +18,7 @@ from procession.mm.memcontrol import (
     MemCgroup,
     MemoryController,
     mem_cgroup_from_cont,
+    mem_cgroup_from_task,
 )
 
 if TYPE_CHECKING:
@@ -210,12 +211,17 @@ def _oom_unregister(cgrp: Cgroup, cft: Cftype, ctx: Any) -> None:
 
 
 class MemorySubsys(CgroupSubsys):
-    """The controller. ids: how many groups there are besides the top one. moving: bytes charged for a move."""
+    """The controller.
+
+    ids: how many groups there are besides the top one. moving: bytes charged for a move; source: the group that had
+    them.
+    """
 
     def __init__(self, k: Kernel) -> None:
         super().__init__(k, "memory", MEM_CGROUP_SUBSYS_ID)
         self.ids = 0
         self.moving = 0
+        self.source: MemCgroup | None = None
 
     def create(self, cgrp: Cgroup) -> CgroupSubsysState:
         """Return the state of a group without memory; raises ENOSPC."""
@@ -256,8 +262,9 @@ class MemorySubsys(CgroupSubsys):
         size = len(pages) * PAGE_SIZE
         if not above.is_root and memcg.parent is None:
             controller.drain_all_stock(above)
-            if above.res.charge(size) is not None or above.memsw.charge(size) is not None:
+            if above.res.charge(size) is not None:
                 raise LinuxError(Errno.EBUSY, "no room in the group above")
+            above.memsw.charge_nofail(size)
         memcg.res.uncharge(size)
         memcg.memsw.uncharge(size)
         if memcg.parent is not None:
@@ -315,8 +322,7 @@ class MemorySubsys(CgroupSubsys):
     def _force_empty(self, current: Task, cgrp: Cgroup, cft: Cftype) -> None:
         if cgroup.cgroup_task_count(cgrp) or cgrp.children:
             raise LinuxError(Errno.EBUSY, "not empty")
-        if cgrp.parent is None:
-            raise LinuxError(Errno.EINVAL, "the top group")
+        # So it is not the top group, which has all tasks if it has no groups below.
         controller = self._controller()
         while controller.reclaim(mem_cgroup_from_cont(cgrp), SWAP_CLUSTER_MAX):
             pass
@@ -379,38 +385,45 @@ class MemorySubsys(CgroupSubsys):
         """Charge in advance what is to be moved; raises ENOMEM if the group has no room for it."""
         self.moving = 0
         memcg = mem_cgroup_from_cont(cgrp)
-        if not memcg.move_charge_at_immigrate or memcg.is_root:
+        if not memcg.move_charge_at_immigrate:
             return
+        self.source = mem_cgroup_from_task(p)
         size = len(self._movable(memcg, p)) * PAGE_SIZE
-        controller = self._controller()
-        while memcg.res.charge(size) is not None:
-            if not controller.reclaim(memcg, SWAP_CLUSTER_MAX):
-                raise LinuxError(Errno.ENOMEM, "no room for what it has")
-        if memcg.memsw.charge(size) is not None:
-            memcg.res.uncharge(size)
-            raise LinuxError(Errno.ENOMEM, "no room for what it has")
+        if not memcg.is_root:
+            controller = self._controller()
+            while memcg.res.charge(size) is not None:
+                if not controller.reclaim(memcg, SWAP_CLUSTER_MAX):
+                    raise LinuxError(Errno.ENOMEM, "no room for what it has")
+            memcg.memsw.charge_nofail(size)
         self.moving = size
 
     def cancel_attach(self, cgrp: Cgroup, p: Task) -> None:
         """Give back what was charged in advance."""
-        memcg = mem_cgroup_from_cont(cgrp)
-        memcg.res.uncharge(self.moving)
-        memcg.memsw.uncharge(self.moving)
+        self._give_back(mem_cgroup_from_cont(cgrp), self.moving)
         self.moving = 0
 
+    def _give_back(self, memcg: MemCgroup, size: int) -> None:
+        if not memcg.is_root:
+            memcg.res.uncharge(size)
+            memcg.memsw.uncharge(size)
+
     def _movable(self, memcg: MemCgroup, p: Task) -> list[int]:
-        """Return the frames that only p's memory maps and that another group has paid for, of the kinds to be moved."""
+        """Return the frames that p's memory maps and p's group has paid for, of the kinds to be moved.
+
+        An anonymous page stays if more than two map it (is_target_pte_for_mc).
+        """
         mm = p.mm
         if mm is None or mm.owner is not p:
             return []
         frames, pages = self.kernel.frames, self._controller().pages
         kinds = memcg.move_charge_at_immigrate
+        source = None if self.source is None or self.source.is_root else self.source
         found = []
         for pfn in _mapped_frames(self.kernel, mm):
-            owner = pages.get(pfn)
-            wanted = MOVE_CHARGE_TYPE_FILE if frames.pflags[pfn] & PG_FILE else MOVE_CHARGE_TYPE_ANON
-            alone = wanted == MOVE_CHARGE_TYPE_FILE or frames.mapcount[pfn] == 1
-            if owner is not memcg and kinds & wanted and alone and pfn != self.kernel.mm.zero_pfn:
+            is_file = frames.pflags[pfn] & PG_FILE
+            wanted = MOVE_CHARGE_TYPE_FILE if is_file else MOVE_CHARGE_TYPE_ANON
+            few = is_file or frames.mapcount[pfn] <= 2
+            if pages.get(pfn) is source and kinds & wanted and few and pfn != self.kernel.mm.zero_pfn:
                 found.append(pfn)
         return found
 
@@ -426,13 +439,15 @@ class MemorySubsys(CgroupSubsys):
             if not left:
                 break
             left -= PAGE_SIZE
-            owner = controller.pages.get(pfn)
             anon = not self.kernel.frames.pflags[pfn] & PG_FILE
-            if owner is not None:
+            if pfn in controller.pages:
                 controller.uncharge_page(pfn)
-            controller.commit(memcg, pfn, anon=anon)
-        memcg.res.uncharge(left)
-        memcg.memsw.uncharge(left)
+            if memcg.is_root:
+                self.kernel.frames.pflags[pfn] &= ~PG_CGROUP
+            else:
+                controller.commit(memcg, pfn, anon=anon)
+        self._give_back(memcg, left)
+        self.source = None
 
 
 _STAT_NAMES: Final = (
@@ -453,11 +468,14 @@ _STAT_NAMES: Final = (
 
 
 def _mapped_frames(k: Kernel, mm: MmStruct) -> list[int]:
-    """Return the frames that an address space maps, each once."""
+    """Return the frames that an address space maps, or would if it touched its files, each once."""
     found: dict[int, None] = {}
     for vma in mm.mmap:
+        cached = vma.vm_file.f_path.dentry.d_inode.mapping if vma.vm_file is not None else {}
         for address in range(vma.vm_start, vma.vm_end, PAGE_SIZE):
             pfn = memory.follow_page(k, mm, address)
+            if pfn < 0:
+                pfn = cached.get((address - vma.vm_start >> PAGE_SHIFT) + vma.vm_pgoff, -1)
             if pfn >= 0:
                 found[pfn] = None
     return list(found)

@@ -40,6 +40,7 @@ from procession.include.linux.mm_types import (
     VM_FAULT_SIGBUS,
     VM_GROWSDOWN,
     VM_IO,
+    VM_LOCKED,
     VM_MAYWRITE,
     VM_PFNMAP,
     VM_READ,
@@ -48,6 +49,7 @@ from procession.include.linux.mm_types import (
 )
 from procession.kernel import sched_account
 from procession.mm import filemap, mmap, page_alloc, text, tlb
+from procession.mm import vma as areas
 
 if TYPE_CHECKING:
     import numpy as np
@@ -304,8 +306,7 @@ def get_user_pages_fast(current: Task, start: int, nr_pages: int, *, write: bool
     Raises EFAULT, ENOMEM if the first cannot be had.
     """
     mm = current.mm
-    if mm is None:
-        raise LinuxError(Errno.EFAULT, "no user memory")
+    assert mm is not None
     pages: list[int] = []
     for address in range(start & PAGE_MASK, (start & PAGE_MASK) + nr_pages * PAGE_SIZE, PAGE_SIZE):
         try:
@@ -333,7 +334,7 @@ def _pin_page(current: Task, mm: MmStruct, address: int, write: bool) -> int:
 def make_pages_present(current: Task, mm: MmStruct, start: int, end: int) -> int:
     """Fault in every page of [start, end) as its area allows, for mlock and MAP_POPULATE; returns 0 or an Errno.
 
-    The caller holds mmap_sem. Stops at the first page that cannot be had.
+    The caller holds mmap_sem; there are no holes. Stops at the first page that fails. To lock a stack does not grow it.
     """
     mm.mmap_sem.assert_held()
     k = current.kernel
@@ -342,14 +343,14 @@ def make_pages_present(current: Task, mm: MmStruct, start: int, end: int) -> int
     while address < end:
         if vma is None or address >= vma.vm_end:
             vma = mmap.find_vma(mm, address)
-            if vma is None or vma.vm_start > address:
-                return int(Errno.ENOMEM)
+            assert vma is not None
         flags = vma.vm_flags
         # Breaking copy-on-write now saves a fault later; shared pages wait, so as not to dirty a whole file.
         write = flags & (VM_WRITE | VM_SHARED) == VM_WRITE
         if not flags & (VM_READ | VM_WRITE | VM_EXEC):
-            return int(Errno.ENOMEM)
-        if follow_page(k, mm, address, write) < 0:
+            return int(Errno.EFAULT)
+        skipped = flags & VM_LOCKED and areas.stack_guard_page_start(mm, vma, address)
+        if not skipped and follow_page(k, mm, address, write) < 0:
             result = handle_mm_fault(k, mm, vma, address, write)
             if result & VM_FAULT_OOM:
                 return int(Errno.ENOMEM)

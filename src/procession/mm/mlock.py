@@ -115,9 +115,9 @@ def mlock_pages(current: Task, mm: MmStruct, start: int, end: int) -> int:
 
 
 def _mm(current: Task) -> MmStruct:
-    if current.mm is None:
-        raise LinuxError(Errno.ENOMEM, "no address space")
-    return current.mm
+    mm = current.mm
+    assert mm is not None
+    return mm
 
 
 @syscall

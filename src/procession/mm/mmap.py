@@ -269,8 +269,10 @@ def do_mmap_pgoff(current: Task, file: File | None, addr: int, length: int, prot
         prot |= PROT_EXEC
     if not length:
         raise LinuxError(Errno.EINVAL, "length 0")
-    if not flags & MAP_FIXED and addr & PAGE_MASK and addr < k.mm.mmap_min_addr:
-        addr = k.mm.mmap_min_addr  # round_hint_to_min
+    if not flags & MAP_FIXED:
+        addr &= PAGE_MASK
+        if addr:
+            addr = max(addr, k.mm.mmap_min_addr)  # round_hint_to_min
     length = length + PAGE_SIZE - 1 & PAGE_MASK
     if length >> 64:
         raise LinuxError(Errno.ENOMEM, "the length overflows")
@@ -369,8 +371,8 @@ def _new_region(
     current: Task, mm: MmStruct, file: File | None, addr: int, end: int, vm_flags: int, pgoff: int
 ) -> VmArea:
     cache = current.kernel.caches["vm_area_struct"]
-    if file is not None and vm_flags & VM_DENYWRITE and file.f_path.dentry.d_inode.i_writecount > 0:
-        raise LinuxError(Errno.ETXTBSY, "open for writing")
+    if file is not None and vm_flags & VM_GROWSDOWN:
+        raise LinuxError(Errno.EINVAL, "a file as a stack")
     cache.alloc()
     vma = VmArea(mm, addr, end, vm_flags, pgoff, file)
     try:
@@ -407,11 +409,11 @@ def do_munmap(current: Task, mm: MmStruct, start: int, length: int) -> None:
         # Making a hole adds an area, splitting alone does not count yet.
         if end < vma.vm_end and len(vmas) >= k.mm.max_map_count:
             raise LinuxError(Errno.ENOMEM, "too many areas")
-        areas.split_vma(k, mm, vma, start, False)
+        areas.split_to_unmap(k, mm, vma, start, False)
         i += 1
     last = find_vma(mm, end)
     if last is not None and end > last.vm_start:
-        areas.split_vma(k, mm, last, end, True)
+        areas.split_to_unmap(k, mm, last, end, True)
     j = i
     while j < len(vmas) and vmas[j].vm_start < end:
         j += 1
@@ -449,8 +451,7 @@ def do_brk(current: Task, addr: int, length: int) -> int:
     assert mm is not None
     k = current.kernel
     length = length + PAGE_SIZE - 1 & PAGE_MASK
-    if not length:
-        return addr
+    assert length
     check_mmap_min_addr(current, addr)
     vm_flags = VM_READ | VM_WRITE | _MAY | VM_ACCOUNT | mm.def_flags
     if current.personality & READ_IMPLIES_EXEC:
@@ -484,14 +485,12 @@ def do_brk(current: Task, addr: int, length: int) -> int:
 
 
 def insert_vm_struct(current: Task, mm: MmStruct, vma: VmArea) -> None:
-    """Link an area made by the caller (exec's stack, the vdso); raises ENOMEM if it overlaps or memory is short.
+    """Link an area of memory made by the caller (exec's stack, the vdso); raises ENOMEM.
 
-    The counts of mm are the caller's. Takes the object into account, and vma.vm_file's reference over.
+    The counts of mm are the caller's. Takes the object into account.
     """
-    if vma.vm_file is None:
-        vma.vm_pgoff = vma.vm_start >> PAGE_SHIFT
-    if find_vma_intersection(mm, vma.vm_start, vma.vm_end) is not None:
-        raise LinuxError(Errno.ENOMEM, "areas overlap")
+    vma.vm_pgoff = vma.vm_start >> PAGE_SHIFT
+    assert find_vma_intersection(mm, vma.vm_start, vma.vm_end) is None
     k = current.kernel
     k.caches["vm_area_struct"].alloc()
     if vma.vm_flags & VM_ACCOUNT:
@@ -550,9 +549,8 @@ def sys_mmap(current: Task, addr: Addr, length: SizeT, prot: ProtArg, flags: Map
         current.kernel.not_modelled("mmap: MAP_HUGETLB")
         raise LinuxError(Errno.ENOMEM, "no huge pages")
     flags &= ~(VM_EXECUTABLE | VM_DENYWRITE)
+    assert current.mm is not None
     try:
-        if current.mm is None:
-            raise LinuxError(Errno.ENOMEM, "no address space")
         with current.mm.mmap_sem.write():
             if flags & MAP_FIXED_NOREPLACE and "MAP_FIXED_NOREPLACE" in current.kernel.later:
                 flags |= areas.fixed_if_free(current.mm, addr, length)
@@ -566,8 +564,7 @@ def sys_mmap(current: Task, addr: Addr, length: SizeT, prot: ProtArg, flags: Map
 def sys_munmap(current: Task, addr: Addr, length: SizeT) -> int:
     """Unmap pages (munmap(2)); raises EINVAL, ENOMEM."""
     mm = current.mm
-    if mm is None:
-        raise LinuxError(Errno.EINVAL, "no address space")
+    assert mm is not None
     with mm.mmap_sem.write():
         do_munmap(current, mm, addr, length)
     return 0
@@ -577,8 +574,7 @@ def sys_munmap(current: Task, addr: Addr, length: SizeT) -> int:
 def sys_brk(current: Task, brk: Addr) -> Addr:
     """Move the end of the heap; returns the end after the call, moved or not (brk(2) of the kernel)."""
     mm = current.mm
-    if mm is None:
-        return 0
+    assert mm is not None
     with mm.mmap_sem.write():
         if brk < mm.start_brk:
             return mm.brk

@@ -57,8 +57,7 @@ def sys_mprotect(current: Task, start: Addr, length: SizeT, prot: ProtArg) -> in
     if prot & VM_READ and current.personality & READ_IMPLIES_EXEC:
         prot |= VM_EXEC
     mm = current.mm
-    if mm is None:
-        raise LinuxError(Errno.ENOMEM, "no address space")
+    assert mm is not None
     with mm.mmap_sem.write():
         _do_mprotect(current, mm, start, end, prot & _RWX, grows)
     return 0

@@ -41,8 +41,7 @@ def sys_mremap(
 ) -> Addr:
     """Resize or move a mapping (mremap(2)); raises EINVAL, EFAULT, ENOMEM, EAGAIN, EPERM."""
     mm = current.mm
-    if mm is None:
-        raise LinuxError(Errno.EFAULT, "no address space")
+    assert mm is not None
     if flags & ~(MREMAP_FIXED | MREMAP_MAYMOVE) or addr & ~PAGE_MASK:
         raise LinuxError(Errno.EINVAL, "bad flags or address")
     old_len = old_len + PAGE_SIZE - 1 & PAGE_MASK

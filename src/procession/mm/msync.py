@@ -26,8 +26,7 @@ def sys_msync(current: Task, start: Addr, length: SizeT, flags: MsyncArg) -> int
     if end == start:
         return 0
     mm = current.mm
-    if mm is None:
-        raise LinuxError(Errno.ENOMEM, "no address space")
+    assert mm is not None
     unmapped = False
     with mm.mmap_sem.read():
         while start < end:

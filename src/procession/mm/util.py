@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.cred import CAP_SYS_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.limits import ULONG_MAX
 from procession.include.linux.mm_types import PAGE_SHIFT, VM_EXEC, VM_GROWSDOWN, VM_WRITE
 from procession.include.linux.resource import RLIMIT_AS
 from procession.kernel import capability
@@ -53,7 +54,8 @@ def vm_enough_memory(current: Task, pages: int) -> None:
         # One process must not take it all.
         if current.mm is not None:
             allowed -= current.mm.total_vm // 32
-        if k.mm.vm_committed + pages >= allowed:
+        # 3.2 counts without a sign: less than nothing is more than enough.
+        if k.mm.vm_committed + pages >= allowed & ULONG_MAX:
             raise LinuxError(Errno.ENOMEM, "the commit limit")
     k.mm.vm_committed += pages
 

@@ -19,6 +19,7 @@ from procession.include.linux.mm_types import (
     PAGE_SHIFT,
     VM_DENYWRITE,
     VM_DONTEXPAND,
+    VM_GROWSDOWN,
     VM_IO,
     VM_PFNMAP,
     VM_SHARED,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.mm_types import MmStruct
 
-__all__ = ("remove_vma", "split_vma", "vma_index", "vma_link", "vma_merge")
+__all__ = ("remove_vma", "split_to_unmap", "split_vma", "stack_guard_page_start", "vma_index", "vma_link", "vma_merge")
 
 _start = attrgetter("vm_start")
 _SPECIAL: Final = VM_IO | VM_DONTEXPAND | VM_PFNMAP
@@ -186,6 +187,11 @@ def split_vma(k: Kernel, mm: MmStruct, vma: VmArea, addr: int, new_below: bool) 
     """Cut vma in two at addr; returns the new half; raises ENOMEM, also when there are too many areas."""
     if len(mm.mmap) >= k.mm.max_map_count:
         raise LinuxError(Errno.ENOMEM, "too many areas")
+    return split_to_unmap(k, mm, vma, addr, new_below)
+
+
+def split_to_unmap(k: Kernel, mm: MmStruct, vma: VmArea, addr: int, new_below: bool) -> VmArea:
+    """Do that whatever their number, which an end that is unmapped does not change (__split_vma); raises ENOMEM."""
     k.caches["vm_area_struct"].alloc()
     pages = addr - vma.vm_start >> PAGE_SHIFT
     new = VmArea(mm, addr, vma.vm_end, vma.vm_flags, vma.vm_pgoff + pages, vma.vm_file, vma.anon_vma, vma.name)
@@ -202,3 +208,12 @@ def split_vma(k: Kernel, mm: MmStruct, vma: VmArea, addr: int, new_below: bool) 
             file.vm_open(k, new)
     vma_link(mm, new)
     return new
+
+
+def stack_guard_page_start(mm: MmStruct, vma: VmArea, address: int) -> bool:
+    """Whether address is the lowest page of a stack, below which nothing continues it."""
+    if not vma.vm_flags & VM_GROWSDOWN or address != vma.vm_start:
+        return False
+    i = vma_index(mm, vma)
+    prev = mm.mmap[i - 1] if i else None
+    return prev is None or not prev.vm_flags & VM_GROWSDOWN or prev.vm_end != address

@@ -16,8 +16,7 @@ __all__ = ("print_vma_addr",)
 def print_vma_addr(current: Task, prefix: str, ip: int) -> str:
     """Return prefix and what stands at ip or next above, as file[start+size]; nothing if that is no file."""
     mm = current.mm
-    if mm is None:
-        return ""
+    assert mm is not None
     with mm.mmap_sem.read():
         vma = mmap.find_vma(mm, ip)
         if vma is None or vma.vm_file is None:

@@ -443,7 +443,7 @@ def sys_getsockopt(
     """Return an option (getsockopt(2))."""
     sk: Sock = sockfd_lookup(current, fd).private_data
     room = uaccess.get_user(current, optlen, 4, signed=True)
-    if room < 0:
+    if room < 0 and level == SOL_SOCKET:
         raise LinuxError(Errno.EINVAL, "getsockopt: length")
     if level != SOL_SOCKET:
         value = proto_ops.sock_ops(sk).getsockopt_bytes(current, sk, level, optname, room)
@@ -453,7 +453,8 @@ def sys_getsockopt(
         value = _peername(sk, room)
     else:
         value = net_sock.sock_getsockopt(sk, optname)
-    value = value[:room]
+    if room >= 0:
+        value = value[:room]
     uaccess.copy_to_user(current, optval, value)
     uaccess.put_user(current, optlen, len(value), 4)
     return 0

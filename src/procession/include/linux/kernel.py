@@ -74,7 +74,7 @@ if TYPE_CHECKING:
     from procession.kernel.sched_rq import Rq
     from procession.mm.memcontrol import MemoryController
     from procession.net.core.rtnetlink import RtnlLink
-    from procession.net.ipv4.inet_diag import InetDiagEntry
+    from procession.net.ipv4.inet_diag import InetDiagHandler
     from procession.net.ipv4.ip_output import SoftnetData
     from procession.net.ipv4.published import Published
     from procession.net.netlink.genetlink import GenlFamily
@@ -574,7 +574,7 @@ class NetState:
         self.rtnl_msg_handlers: dict[tuple[int, int], RtnlLink] = {}  # by protocol family and type of message
         self.rtnl_af_ops: list[Callable[[Kernel, NetDevice], bytes]] = []  # what address families tell of a link
         self.proc_net: dict[str, Callable[[Kernel, NetNamespace], bytes]] = {}  # the text of each file of /proc/net
-        self.inet_diag_table: dict[int, Callable[[Kernel], list[InetDiagEntry]]] = {}  # who has sockets of a kind
+        self.inet_diag_table: dict[int, InetDiagHandler] = {}  # who has sockets of a kind
         self.sockets_in_use: int = 0  # those with an open file
         self.sock_serial: int = 0  # how many have been made
         self.ifindex: int = 0  # the interface that was made last, in whichever network

@@ -80,6 +80,7 @@ __all__ = (
     "Sock",
     "SockWaiter",
     "sk_init",
+    "sock_address",
     "sock_getsockopt",
     "sock_intr_errno",
     "sock_prot_inuse_add",
@@ -136,6 +137,11 @@ def sk_init(k: Kernel) -> None:
         net.sysctl_wmem_max = net.sysctl_rmem_max = net.sysctl_wmem_default = net.sysctl_rmem_default = 32767
     elif k.mm.total_pages >= 131072:
         net.sysctl_wmem_max = net.sysctl_rmem_max = 131071
+
+
+def sock_address(serial: int) -> int:
+    """Return where 3.2 might have a socket in memory, or what comes before one and after."""
+    return _FIRST_ADDRESS + serial * _SOCK_ROOM
 
 
 class Sock(Socket):
@@ -220,7 +226,7 @@ class Sock(Socket):
 
     def address(self) -> int:
         """Return where 3.2 might have it in memory: what /proc/net shows to tell sockets apart."""
-        return _FIRST_ADDRESS + self.serial * _SOCK_ROOM
+        return sock_address(self.serial)
 
     def write_space(self) -> None:
         """The send buffer has become larger, or emptier."""

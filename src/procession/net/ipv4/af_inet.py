@@ -95,7 +95,6 @@ def inet_create(current: Task, family: int, type: int, protocol: int) -> InetSoc
         sk.hdrincl = protocol == IPPROTO_RAW
         if sk.num:
             raw.raw_hash(sk)
-    sk.uid = current.cred.fsuid
     return sk
 
 

@@ -20,6 +20,7 @@ from procession.include.linux.fs import (
     POLLWRBAND,
     POLLWRNORM,
 )
+from procession.include.linux.if_ether import ETH_P_IP, ETH_P_IPV6
 from procession.include.linux.inet import (
     IN6_MAPPED,
     IN6ADDR_LOOPBACK,
@@ -39,15 +40,18 @@ from procession.include.linux.inet import (
     SOCKADDR_IN,
     SOCKADDR_IN6,
 )
+from procession.include.linux.netdevice import ARPHRD_LOOPBACK
 from procession.include.linux.sched import TASK_INTERRUPTIBLE
 from procession.include.linux.signal import POLL_ERR, POLL_IN
 from procession.include.linux.socket import AF_INET, AF_INET6, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_PEEK, MSG_TRUNC
 from procession.kernel import time, wait
 from procession.mm import uaccess
 from procession.net import sock_async
+from procession.net.core import filter
 from procession.net.core.sock import SOCK_RCVTSTAMP, SockWaiter, sock_rcvtimeo
-from procession.net.ipv4.skbuff import InetSkb, skb_truesize
-from procession.net.ipv4.sock import InetSock
+from procession.net.ipv4 import route
+from procession.net.ipv4.skbuff import InetSkb, packet_truesize
+from procession.net.ipv4.sock import InetSock, RawSock, UdpSock
 from procession.net.unix.receive import Received
 from procession.net.unix.sock import RCV_SHUTDOWN, SHUTDOWN_MASK
 
@@ -67,7 +71,9 @@ __all__ = (
     "CMSG_TCLASS",
     "CMSG_TOS",
     "CMSG_TTL",
+    "bind_scope",
     "datagram_poll",
+    "inet_filter",
     "ip_cmsgs",
     "ip_icmp_error",
     "ip_recv_error",
@@ -90,7 +96,8 @@ CMSG_PKTINFO6: Final = 256
 CMSG_HOPLIMIT: Final = 512
 CMSG_TCLASS: Final = 1024
 
-_HEADS: Final = 59  # bytes before and behind what a datagram carries
+_UDP_HEAD: Final = 8  # bytes
+_IP_HEAD: Final = 20
 _EXTENDED_ERR: Final = struct.Struct("<I4BII")
 IP_ORIGDSTADDR: Final = 20
 
@@ -147,14 +154,33 @@ def _send_address4(name: bytes) -> tuple[bytes, int]:
     return address, int.from_bytes(port)
 
 
+def bind_scope(sk: InetSock, address: bytes, name: bytes) -> None:
+    """Bind a socket to the interface of an address that says nothing without one; raises EINVAL, ENODEV."""
+    if not route.is_link_local(address):
+        return
+    scope = int.from_bytes(name[24:28].ljust(4, b"\0"), "little")
+    sk.bound_dev_if = scope or sk.bound_dev_if
+    if not sk.bound_dev_if:
+        raise LinuxError(Errno.EINVAL, "a link-local address without a scope")
+    if sk.bound_dev_if != sk.net.dev_base[0].ifindex:
+        raise LinuxError(Errno.ENODEV, "no such interface")
+
+
 # Queues.
 
 
-def queue_rcv_skb(sk: InetSock, skb: InetSkb) -> bool:
-    """Give a socket a packet; returns whether there was room (sock_queue_rcv_skb)."""
+def queue_rcv_skb(sk: UdpSock | RawSock, skb: InetSkb, head: bytes = b"") -> int:
+    """Give a socket a packet, whose head its filter sees too; returns 0, ENOMEM, or EPERM (sock_queue_rcv_skb)."""
     if sk.rmem >= sk.rcvbuf:
-        return False
-    skb.truesize = skb_truesize(len(skb.data) + _HEADS)
+        sk.drops += 1
+        return Errno.ENOMEM
+    if sk.sk_filter is not None:
+        taken = inet_filter(sk, skb, head + skb.data)
+        if not taken:
+            return Errno.EPERM
+        skb.data = skb.data[: max(taken - len(head), 0)]
+    own = _UDP_HEAD if isinstance(sk, UdpSock) else -_IP_HEAD if len(skb.daddr) == 4 else 0
+    skb.truesize = packet_truesize(len(skb.data) + own, six=len(skb.daddr) == 16)
     if sk.flags & SOCK_RCVTSTAMP:
         skb.stamp_ns = time.getnstimeofday(sk.kernel)
     sk.rmem += skb.truesize
@@ -162,7 +188,15 @@ def queue_rcv_skb(sk: InetSock, skb: InetSkb) -> bool:
     if not sk.dead:
         wait.wake_up_interruptible_sync(sk.wait, POLLIN | POLLRDNORM | POLLRDBAND)
         sock_async.sk_wake_async(sk, sock_async.SOCK_WAKE_WAITD, POLL_IN)
-    return True
+    return 0
+
+
+def inet_filter(sk: InetSock, skb: InetSkb, data: bytes) -> int:
+    """Return how many bytes of a packet that came over the loopback a socket's filter takes (sk_filter)."""
+    assert sk.sk_filter is not None
+    dev = sk.net.dev_base[0]
+    protocol = ETH_P_IP if len(skb.daddr) == 4 else ETH_P_IPV6
+    return filter.sk_filter(sk.sk_filter, data, protocol, dev.ifindex, ARPHRD_LOOPBACK)
 
 
 def datagram_poll(sk: InetSock, table: PollTable | None) -> int:
@@ -258,7 +292,7 @@ def ip_icmp_error(sk: InetSock, skb: InetSkb, errno: int, kind: int, code: int) 
     origin = SO_EE_ORIGIN_ICMP if len(skb.daddr) == 4 else SO_EE_ORIGIN_ICMP6
     note = InetSkb(skb.data, skb.daddr, skb.dest, skb.saddr, skb.source)
     note.err = _EXTENDED_ERR.pack(errno, origin, kind, code, 0, 0, 0)
-    note.truesize = skb_truesize(len(skb.data) + _HEADS)
+    note.truesize = packet_truesize(len(skb.data) + _UDP_HEAD, six=len(skb.daddr) == 16)
     if sk.rmem + note.truesize >= sk.rcvbuf:
         return
     sk.rmem += note.truesize

@@ -10,7 +10,7 @@ from procession.include.linux.socket import AF_INET, AF_INET6
 from procession.include.linux.tcp import TCP_CLOSE, TCP_ESTABLISHED
 from procession.net.core import net_namespace
 from procession.net.ipv4 import inet_csk, inet_names, raw, udp
-from procession.net.ipv4.sock import SOCK_BINDADDR_LOCK, SOCK_BINDPORT_LOCK, InetSock, UdpSock
+from procession.net.ipv4.sock import SOCK_BINDADDR_LOCK, SOCK_BINDPORT_LOCK, InetSock, UdpSock, sock_orphan
 
 if TYPE_CHECKING:
     pass
@@ -67,7 +67,7 @@ def udp_disconnect(sk: InetSock) -> None:
 def udp_destroy(sk: UdpSock) -> None:
     """The socket's file is closed."""
     udp.udp_push_pending_frames(sk)
-    sk.dead = True
+    sock_orphan(sk)
     udp.udp_unhash(sk)
     sk.receive_queue.clear()
     sk.error_queue.clear()

@@ -10,6 +10,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
+from procession.include.linux.inet import IN6_MAPPED
 from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.netlink import (
     NETLINK_INET_DIAG,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from procession.include.linux.sched import Task
     from procession.net.netlink.sock import NetlinkCallback, NetlinkSkb, NetlinkSock
 
-__all__ = ("TCPDIAG_GETSOCK", "InetDiagEntry", "inet_diag_init", "inet_diag_register")
+__all__ = ("TCPDIAG_GETSOCK", "InetDiagEntry", "InetDiagHandler", "inet_diag_init", "inet_diag_register")
 
 TCPDIAG_GETSOCK: Final = 18
 INET_DIAG_GETSOCK_MAX: Final = 24
@@ -61,8 +62,8 @@ class InetDiagEntry:
     """What there is to tell of a connection, a listener, or one that is neither yet (struct inet_diag_msg).
 
     family: AF_INET or AF_INET6; saddr, daddr: 4 bytes or 16.  timer: 0 none, 1 retransmission, 2 keepalive, 3 the end
-    of TIME_WAIT, 4 a probe; expires_ms: when.  userlocks: SOCK_ bits.  meminfo: received, sent, reserved, in sk_buffs,
-    in bytes; info: a struct tcp_info; cong: a name.
+    of TIME_WAIT, 4 a probe; expires_ms: when.  shown_as: the state by which it is asked for.  userlocks: SOCK_ bits.
+    meminfo: received, sent, reserved, in sk_buffs, in bytes; info: a struct tcp_info; cong: a name.
     """
 
     __slots__ = (
@@ -79,6 +80,7 @@ class InetDiagEntry:
         "retrans",
         "rqueue",
         "saddr",
+        "shown_as",
         "sport",
         "state",
         "timer",
@@ -89,7 +91,7 @@ class InetDiagEntry:
 
     def __init__(self, family: int, state: int, source: tuple[bytes, int], dest: tuple[bytes, int]) -> None:
         self.family = family
-        self.state = state
+        self.state = self.shown_as = state
         self.saddr, self.sport = source
         self.daddr, self.dport = dest
         self.timer = self.retrans = self.expires_ms = 0
@@ -100,14 +102,32 @@ class InetDiagEntry:
         self.cong = b""
 
 
+class InetDiagHandler:
+    """Who knows a kind of sockets (struct inet_diag_handler).
+
+    dump: returns all, listeners first.  lookup: returns whose a packet would be: the first two arguments are the
+    socket's own address and port, the next two the other end's, then the interface.
+    """
+
+    __slots__ = ("dump", "lookup")
+
+    def __init__(
+        self,
+        dump: Callable[[Kernel], list[InetDiagEntry]],
+        lookup: Callable[[Kernel, bytes, int, bytes, int, int], InetDiagEntry | None],
+    ) -> None:
+        self.dump = dump
+        self.lookup = lookup
+
+
 def inet_diag_init(k: Kernel) -> None:
     """Register the protocol."""
     af_netlink.netlink_kernel_create(k, NETLINK_INET_DIAG, 32, inet_diag_rcv, init_net_only=True)
 
 
-def inet_diag_register(k: Kernel, type: int, dump: Callable[[Kernel], list[InetDiagEntry]]) -> None:
-    """Say who knows a kind of sockets: TCPDIAG_GETSOCK. dump: returns them, listeners first."""
-    k.net.inet_diag_table[type] = dump
+def inet_diag_register(k: Kernel, type: int, handler: InetDiagHandler) -> None:
+    """Say who knows a kind of sockets: TCPDIAG_GETSOCK."""
+    k.net.inet_diag_table[type] = handler
 
 
 def inet_diag_rcv(current: Task, ssk: NetlinkSock, skb: NetlinkSkb) -> None:
@@ -158,27 +178,18 @@ def _fill(entry: InetDiagEntry, ext: int) -> bytes:
     return out
 
 
-def _entries(k: Kernel, type: int) -> list[InetDiagEntry] | None:
-    dump = k.net.inet_diag_table.get(type)
-    return None if dump is None else dump(k)
-
-
 def inet_diag_get_exact(k: Kernel, ssk: NetlinkSock, nlh: Nlmsghdr) -> None:
     """Tell of one socket; raises ENOENT, EINVAL for another family's, ESTALE if the name is another's by now."""
-    entries = _entries(k, nlh.type)
-    if entries is None:
+    handler = k.net.inet_diag_table.get(nlh.type)
+    if handler is None:
         raise LinuxError(Errno.ENOENT, "no such kind of sockets")
-    family, _, _, ext, sport, dport, src, dst, _, *cookie, _, _ = _REQUEST.unpack_from(nlh.data)
+    family, _, _, ext, sport, dport, src, dst, dev, *cookie, _, _ = _REQUEST.unpack_from(nlh.data)
     if family not in (AF_INET, AF_INET6):
         raise LinuxError(Errno.EINVAL, f"family {family}")
     length = 4 if family == AF_INET else 16
-    wanted = (src[:length], int.from_bytes(sport, "big"), dst[:length], int.from_bytes(dport, "big"))
-    for entry in entries:
-        here = (entry.saddr, entry.sport, entry.daddr, entry.dport)
-        listening = not entry.dport and entry.sport == wanted[1] and entry.saddr in (wanted[0], bytes(length))
-        if entry.family == family and (here == wanted or listening):
-            break
-    else:
+    ports = (int.from_bytes(sport, "big"), int.from_bytes(dport, "big"))
+    entry = handler.lookup(k, src[:length], ports[0], dst[:length], ports[1], dev)
+    if entry is None:
         raise LinuxError(Errno.ENOENT, "no such socket")
     if tuple(cookie) not in (_NOCOOKIE, (entry.cookie & 0xFFFFFFFF, entry.cookie >> 32)):
         raise LinuxError(Errno.ESTALE, "another socket")
@@ -187,13 +198,16 @@ def inet_diag_get_exact(k: Kernel, ssk: NetlinkSock, nlh: Nlmsghdr) -> None:
 
 def inet_diag_dump(sk: NetlinkSock, cb: NetlinkCallback) -> bytes:
     """Tell of all sockets, as many as one part holds."""
-    entries = _entries(sk.kernel, cb.nlh.type) or []
+    handler = sk.kernel.net.inet_diag_table.get(cb.nlh.type)
+    if handler is None:
+        return b""
+    entries = handler.dump(sk.kernel)
     _, _, _, ext, sport, dport, *_, states, _ = _REQUEST.unpack_from(cb.nlh.data)
     code = _bytecode(cb.nlh)
     out = b""
     while cb.args[0] < len(entries):
         entry = entries[cb.args[0]]
-        shown = states >> entry.state & 1
+        shown = states >> entry.shown_as & 1
         for wanted, port in ((sport, entry.sport), (dport, entry.dport)):
             shown = shown and (not any(wanted) or int.from_bytes(wanted, "big") == port)
         if shown and (not code or inet_diag_bc_run(code, entry)):
@@ -220,8 +234,18 @@ def _valid_cc(code: bytes, at: int, to: int) -> bool:
     return at == to == len(code)
 
 
+def _operand(op: int) -> int:
+    """Return how many bytes of an instruction's operand are looked at in any case."""
+    if op in (_BC_S_COND, _BC_D_COND):
+        return _HOSTCOND.size
+    return _BC.size if op in (_BC_S_GE, _BC_S_LE, _BC_D_GE, _BC_D_LE) else 0
+
+
 def inet_diag_bc_audit(code: bytes) -> bool:
-    """Whether a filter is one that ends: all jumps go forward, to the start of an instruction."""
+    """Whether a filter is one that ends: all jumps go forward, to the start of an instruction.
+
+    Differs: 3.2 does not look whether an instruction's operand is there, and reads what lies behind the filter.
+    """
     at = 0
     left = len(code)
     while left > 0:
@@ -230,7 +254,7 @@ def inet_diag_bc_audit(code: bytes) -> bool:
         op, yes, no = _BC.unpack_from(code, at)
         if op > _BC_D_COND:
             return False
-        if op in (_BC_S_COND, _BC_D_COND) and left < _BC.size + _HOSTCOND.size:
+        if left < _BC.size + _operand(op):
             return False
         if op != _BC_NOP:
             if no < 4 or no > left + 4 or no & 3:
@@ -276,11 +300,16 @@ def _host_holds(code: bytes, at: int, op: int, entry: InetDiagEntry) -> bool:
     if not prefix:
         return True
     wanted = code[at + _HOSTCOND.size :]
-    mapped = bytes(10) + b"\xff\xff"
-    if family != entry.family:
-        if family != AF_INET or address[:12] != mapped:
-            return not family
-        address = address[12:]
-    bits = 8 * len(address)
-    shift = bits - min(prefix, bits)
-    return int.from_bytes(address, "big") >> shift == int.from_bytes(wanted[: len(address)], "big") >> shift
+    if _bitstring_match(address, wanted, prefix):
+        return True
+    mapped = entry.family == AF_INET6 and family == AF_INET and address[:12] == IN6_MAPPED
+    return mapped and _bitstring_match(address[12:], wanted, prefix)
+
+
+def _bitstring_match(address: bytes, wanted: bytes, bits: int) -> bool:
+    """Whether two addresses, of whatever families, begin with the same bits."""
+    size = bits + 7 >> 3
+    if size > len(address) or size > len(wanted):
+        return False
+    differing = int.from_bytes(address[:size], "big") ^ int.from_bytes(wanted[:size], "big")
+    return not differing >> 8 * size - bits

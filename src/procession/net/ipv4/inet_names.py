@@ -83,12 +83,7 @@ def _bind6(current: Task, sk: InetSock, name: bytes) -> None:
         if not any(address):
             address = bytes(4)
     elif any(address):
-        if route.is_link_local(address):
-            scope = int.from_bytes(name[24:28].ljust(4, b"\0"), "little")
-            if not (scope or sk.bound_dev_if):
-                raise LinuxError(Errno.EINVAL, "a link-local address without a scope")
-            if scope and scope != sk.net.dev_base[0].ifindex:
-                raise LinuxError(Errno.ENODEV, "no such interface")
+        datagram.bind_scope(sk, address, name)
         if not route.is_multicast(address) and not route.ipv6_chk_addr(sk.net, address):
             raise LinuxError(Errno.EADDRNOTAVAIL, "not an address of ours")
     only = sk.ipv6only

@@ -157,6 +157,7 @@ def tcp_connect(sk: TcpSock, name: bytes) -> None:
             raise LinuxError(Errno.ENETUNREACH, "a stream to many")
     else:
         if len(sk.saddr) == 4:
+            # Differs: 3.2 calls, and cannot be answered.
             raise LinuxError(Errno.EINVAL, "from an IPv4 address")
         daddr, saddr = route.ip6_route_output(sk.net, address, sk.saddr)
     before = sk.saddr, sk.rcv_saddr

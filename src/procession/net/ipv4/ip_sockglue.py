@@ -80,6 +80,22 @@ _CMSG_BITS: Final[dict[int, int]] = {
     IP_PASSSEC: datagram.CMSG_PASSSEC,
     IP_RECVORIGDSTADDR: datagram.CMSG_ORIGDST,
 }
+# What is given as a number: of all else not even the address is looked at. 3.2 has a bit for most, in a word of 32.
+_NUMBERS: Final[frozenset[int]] = frozenset(_CMSG_BITS) | {
+    IP_TOS,
+    IP_TTL,
+    IP_HDRINCL,
+    IP_MTU_DISCOVER,
+    IP_RECVERR,
+    IP_ROUTER_ALERT,
+    IP_FREEBIND,
+    IP_TRANSPARENT,
+    IP_MINTTL,
+    IP_NODEFRAG,
+    IP_MULTICAST_TTL,
+    IP_MULTICAST_LOOP,
+    IP_MULTICAST_ALL,
+}
 _CMSG_BITS6: Final[dict[int, int]] = {
     IPV6_RECVPKTINFO: datagram.CMSG_PKTINFO6,
     IPV6_RECVHOPLIMIT: datagram.CMSG_HOPLIMIT,
@@ -89,6 +105,7 @@ _MREQ: Final = struct.Struct("<4s4s")
 _MREQN: Final = struct.Struct("<4s4si")
 _MREQ6: Final = struct.Struct("<16si")
 _MAX_MEMBERSHIPS: Final = 20
+_UDP_ENCAP_L2TPINUDP: Final = 3
 IPV6_MIN_MTU: Final = 1280
 
 
@@ -98,14 +115,14 @@ def _unknown(optname: int) -> LinuxError:
 
 def setsockopt(current: Task, sk: InetSock, level: int, optname: int, optval: UserPtr, optlen: int) -> None:
     """Set an option of a level that is not TCP's; raises ENOPROTOOPT, EINVAL, EFAULT, EPERM, ENODEV, and so on."""
-    if level == IPPROTO_IP:
+    if level == IPPROTO_IP and not (sk.family == AF_INET6 and sk.type == SOCK_RAW):
         _set_ip(current, sk, optname, optval, optlen)
     elif level == IPPROTO_IPV6 and sk.family == AF_INET6:
         _set_ipv6(current, sk, optname, optval, optlen)
     elif isinstance(sk, UdpSock) and level in (IPPROTO_UDP, IPPROTO_UDPLITE):
         _set_udp(current, sk, optname, optval, optlen)
-    elif isinstance(sk, RawSock) and level == IPPROTO_RAW and optname == ICMP_FILTER:
-        if sk.protocol != IPPROTO_ICMP or sk.family != AF_INET:
+    elif isinstance(sk, RawSock) and level == IPPROTO_RAW and optname == ICMP_FILTER and sk.family == AF_INET:
+        if sk.protocol != IPPROTO_ICMP:
             raise LinuxError(Errno.EOPNOTSUPP, "not of ICMP")
         raw = uaccess.copy_from_user(current, optval, min(optlen, 4))
         sk.filter = int.from_bytes(raw, "little") | sk.filter >> 8 * len(raw) << 8 * len(raw)
@@ -115,7 +132,7 @@ def setsockopt(current: Task, sk: InetSock, level: int, optname: int, optval: Us
 
 def getsockopt(current: Task, sk: InetSock, level: int, optname: int, room: int) -> bytes:
     """Return an option of a level that is not TCP's; raises ENOPROTOOPT, ENOTCONN."""
-    if level == IPPROTO_IP:
+    if level == IPPROTO_IP and not (sk.family == AF_INET6 and sk.type == SOCK_RAW):
         return _get_ip(sk, optname, room)
     if level == IPPROTO_IPV6 and sk.family == AF_INET6:
         return _get_ipv6(sk, optname)
@@ -124,8 +141,11 @@ def getsockopt(current: Task, sk: InetSock, level: int, optname: int, room: int)
             return struct.pack("<i", sk.corked)
         if optname == UDP_ENCAP:
             return struct.pack("<i", 0)
-    elif isinstance(sk, RawSock) and level == IPPROTO_RAW and optname == ICMP_FILTER:
-        if sk.protocol != IPPROTO_ICMP or sk.family != AF_INET:
+        raise _unknown(optname)
+    if isinstance(sk, RawSock) and level == IPPROTO_RAW and sk.family == AF_INET:
+        if optname != ICMP_FILTER:
+            raise _unknown(optname)
+        if sk.protocol != IPPROTO_ICMP:
             raise LinuxError(Errno.EOPNOTSUPP, "not of ICMP")
         return struct.pack("<I", sk.filter)
     if sk.family == AF_INET:
@@ -141,9 +161,10 @@ def _set_udp(current: Task, sk: UdpSock, optname: int, optval: UserPtr, optlen: 
         sk.corked = bool(value)
         if not value:
             udp.udp_push_pending_frames(sk)
-    elif optname == UDP_ENCAP and not value:
-        return
-    else:
+    elif optname != UDP_ENCAP or not 0 <= value <= _UDP_ENCAP_L2TPINUDP:
+        raise _unknown(optname)
+    elif value:
+        current.kernel.not_modelled("setsockopt: UDP_ENCAP")
         raise _unknown(optname)
 
 
@@ -161,7 +182,7 @@ def _set_ip(current: Task, sk: InetSock, optname: int, optval: UserPtr, optlen: 
     if optname in (IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP, IP_MULTICAST_IF):
         _set_multicast(current, sk, optname, optval, optlen)
         return
-    value = _value(current, optval, optlen)
+    value = _value(current, optval, optlen) if optname in _NUMBERS or optname & 31 in _NUMBERS else 0
     if optname in _CMSG_BITS:
         bit = _CMSG_BITS[optname]
         sk.cmsg_flags = sk.cmsg_flags | bit if value else sk.cmsg_flags & ~bit
@@ -236,7 +257,7 @@ def _set_ip_more(current: Task, sk: InetSock, optname: int, value: int, optlen: 
         raise _unknown(optname)
 
 
-def _interface(sk: InetSock, group: bytes, address: bytes, index: int) -> int:
+def _interface(sk: InetSock, address: bytes, index: int) -> int:
     """Return the interface of a group: by number, by its address, or where a packet would go; raises ENODEV."""
     dev = sk.net.dev_base[0]
     if index:
@@ -254,12 +275,14 @@ def _set_multicast(current: Task, sk: InetSock, optname: int, optval: UserPtr, o
     if optname == IP_MULTICAST_IF:
         if sk.type == SOCK_STREAM or optlen < 4:
             raise LinuxError(Errno.EINVAL, "IP_MULTICAST_IF")
+    elif sk.type == SOCK_STREAM:
+        raise LinuxError(Errno.EPROTO, "a stream of many")
     elif optlen < _MREQ.size:
         raise LinuxError(Errno.EINVAL, "a membership's length")
     group, address, index = b"", bytes(4), 0
     if optlen >= _MREQN.size:
         group, address, index = _MREQN.unpack(uaccess.copy_from_user(current, optval, _MREQN.size))
-    elif optlen >= _MREQ.size:
+    elif optname != IP_MULTICAST_IF:
         group, address = _MREQ.unpack(uaccess.copy_from_user(current, optval, _MREQ.size))
     else:
         address = uaccess.copy_from_user(current, optval, 4)
@@ -276,18 +299,28 @@ def _set_multicast(current: Task, sk: InetSock, optname: int, optval: UserPtr, o
     if optname == IP_ADD_MEMBERSHIP:
         if not route.is_multicast(group):
             raise LinuxError(Errno.EINVAL, "not a group")
-        _join(sk, (group, _interface(sk, group, address, index)))
+        _join(sk, group, _interface(sk, address, index), address)
     else:
-        _leave(sk, group, index)
+        _leave4(sk, group, address, index)
 
 
-def _join(sk: InetSock, member: tuple[bytes, int]) -> None:
-    if member in sk.mc_list:
+def _join(sk: InetSock, group: bytes, index: int, address: bytes) -> None:
+    if any(member[:2] == (group, index) for member in sk.mc_list):
         raise LinuxError(Errno.EADDRINUSE, "a member already")
     if len(sk.mc_list) >= _MAX_MEMBERSHIPS:
         raise LinuxError(Errno.ENOBUFS, "a member of too many groups")
     slab.should_failslab(sk.kernel, "ip_mc_socklist", Errno.ENOBUFS)
-    sk.mc_list.append(member)
+    sk.mc_list.append((group, index, address))
+
+
+def _leave4(sk: InetSock, group: bytes, address: bytes, index: int) -> None:
+    """Leave a group of IPv4 (ip_mc_leave_group); raises ENODEV for no interface, EADDRNOTAVAIL."""
+    for member in sk.mc_list:
+        if member[0] == group and (member[1] == index if index else not any(address) or member[2] == address):
+            sk.mc_list.remove(member)
+            return
+    _interface(sk, address, index)
+    raise LinuxError(Errno.EADDRNOTAVAIL, "not a member")
 
 
 def _leave(sk: InetSock, group: bytes, index: int) -> None:
@@ -299,10 +332,12 @@ def _leave(sk: InetSock, group: bytes, index: int) -> None:
 
 
 def _get_ip(sk: InetSock, optname: int, room: int) -> bytes:
+    if room < 0:
+        raise LinuxError(Errno.EINVAL, "getsockopt: length")
     if optname == IP_OPTIONS:
         return sk.ip_options
     if optname == IP_MULTICAST_IF:
-        return bytes(4) if not sk.mc_index else b"\x7f\0\0\1" if sk.mc_index else bytes(4)
+        return b"\x7f\0\0\1" if sk.mc_index else bytes(4)
     if optname == IP_MTU:
         if not sk.dport or sk.state == TCP_CLOSE:
             raise LinuxError(Errno.ENOTCONN, "not connected")
@@ -409,10 +444,10 @@ def _set_multicast_if6(sk: InetSock, value: int, optlen: int) -> None:
 
 
 def _set_member6(current: Task, sk: InetSock, optname: int, optval: UserPtr, optlen: int) -> None:
-    if sk.type == SOCK_STREAM:
-        raise LinuxError(Errno.EPROTO, "a stream of many")
     if optlen < _MREQ6.size:
         raise LinuxError(Errno.EINVAL, "a membership's length")
+    if sk.type == SOCK_STREAM:
+        raise LinuxError(Errno.EPROTO, "a stream of many")
     group, index = _MREQ6.unpack(uaccess.copy_from_user(current, optval, _MREQ6.size))
     if optname == IPV6_DROP_MEMBERSHIP:
         _leave(sk, group, index)
@@ -421,7 +456,7 @@ def _set_member6(current: Task, sk: InetSock, optname: int, optval: UserPtr, opt
         raise LinuxError(Errno.EINVAL, "not a group")
     if index != sk.net.dev_base[0].ifindex:
         raise LinuxError(Errno.ENODEV, "no such interface")
-    _join(sk, (group, index))
+    _join(sk, group, index, b"")
 
 
 def _get_ipv6(sk: InetSock, optname: int) -> bytes:

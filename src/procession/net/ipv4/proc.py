@@ -11,17 +11,16 @@ from procession.include.linux.inet import IN6_MAPPED
 from procession.include.linux.socket import AF_INET, AF_INET6
 from procession.include.linux.tcp import TCP_LISTEN
 from procession.include.linux.time import HZ, USER_HZ
-from procession.include.linux.uidgid import uid_here
 from procession.net.core.sock import SOCK_KEEPOPEN
 from procession.net.ipv4 import inet_csk, tcp_ipv4
-from procession.net.ipv4.sock import RawSock, TcpSock, TimewaitSock, UdpSock, inet_net, jiffies
+from procession.net.ipv4.sock import RawSock, TcpSock, TimewaitSock, UdpSock, inet_net, jiffies, sock_i_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from procession.include.linux.kernel import Kernel
     from procession.include.linux.nsproxy import NetNamespace
-    from procession.net.ipv4.sock import InetSock, RequestSock
+    from procession.net.ipv4.sock import RequestSock
 
 __all__ = ("inet_proc_init",)
 
@@ -148,9 +147,10 @@ def _timer(sk: TcpSock) -> tuple[int, int]:
     return 0, jiffies(sk.kernel)
 
 
-def _uid(sk: InetSock) -> int:
-    """Return whose a socket is, as the reader calls him."""
-    return uid_here(sk.kernel.current, sk.uid)
+def _refs(sk: TcpSock) -> int:
+    """Return how many have a reference to a socket: its file or who is to take it, and each timer."""
+    timers = (sk.retransmit_timer, sk.delack_timer, sk.keep_timer)
+    return 1 + len([timer for timer in timers if timer is not None and timer.queued])
 
 
 def _tcp_line(number: int, sk: TcpSock) -> str:
@@ -159,11 +159,10 @@ def _tcp_line(number: int, sk: TcpSock) -> str:
     unread = len(sk.accept_queue) if sk.state == TCP_LISTEN else max(sk.rcv_nxt - sk.copied_seq, 0)
     ssthresh = -1 if sk.snd_ssthresh >= 0x7FFFFFFF else sk.snd_ssthresh
     local = _address(sk.rcv_saddr, sk.sport, sk.family)
-    refs = 2 if sk.state == TCP_LISTEN or sk.i_ino == 0 else 1 + bool(sk.csk_pending)
     return (
         f"{number:4d}: {local} {_address(sk.daddr, sk.dport, sk.family)} {sk.state:02X} "
         f"{sk.write_seq - sk.snd_una:08X}:{unread:08X} {active:02X}:{_ticks(k, expires):08X} {sk.csk_retransmits:08X} "
-        f"{_uid(sk):5d} {sk.probes_out:8d} {sk.i_ino} {refs} {sk.address():016x} {sk.rto * USER_HZ // HZ} "
+        f"{sock_i_uid(sk):5d} {sk.probes_out:8d} {sk.i_ino} {_refs(sk)} {sk.address():016x} {sk.rto * USER_HZ // HZ} "
         f"{sk.ack_ato * USER_HZ // HZ} {sk.ack_quick << 1 | sk.ack_pingpong} {sk.snd_cwnd} {ssthresh}"
     )
 
@@ -172,14 +171,15 @@ def _half_open_line(number: int, sk: TcpSock, req: RequestSock) -> str:
     left = tcp_ipv4.reqsk_expires(sk, req) * USER_HZ // HZ
     return (
         f"{number:4d}: {_address(req.saddr, req.sport, sk.family)} {_address(req.daddr, req.dport, sk.family)} 03 "
-        f"{0:08X}:{0:08X} 01:{left:08X} {req.retrans:08X} {_uid(sk):5d} {0:8d} 0 0 {sk.address():016x}"
+        f"{0:08X}:{0:08X} 01:{left:08X} {req.retrans:08X} {sock_i_uid(sk):5d} {0:8d} 0 {_refs(sk)} {req.address():016x}"
     )
 
 
 def _timewait_line(number: int, tw: TimewaitSock) -> str:
     return (
         f"{number:4d}: {_address(tw.rcv_saddr, tw.num, tw.family)} {_address(tw.daddr, tw.dport, tw.family)} "
-        f"{tw.substate:02X} {0:08X}:{0:08X} 03:{_ticks(tw.kernel, tw.expires):08X} {0:08X} {0:5d} {0:8d} 0 3 {0:016x}"
+        f"{tw.substate:02X} {0:08X}:{0:08X} 03:{_ticks(tw.kernel, tw.expires):08X} {0:08X} {0:5d} {0:8d} 0 3 "
+        f"{tw.address():016x}"
     )
 
 
@@ -221,7 +221,7 @@ def tcp6_seq_show(k: Kernel, net: NetNamespace) -> bytes:
 def _datagram_line(sk: UdpSock | RawSock, bucket: int) -> str:
     return (
         f"{bucket:5d}: {_address(sk.rcv_saddr, sk.sport, sk.family)} {_address(sk.daddr, sk.dport, sk.family)} "
-        f"{sk.state:02X} {0:08X}:{sk.rmem:08X} 00:00000000 {0:08X} {_uid(sk):5d} {0:8d} {sk.i_ino} 2 "
+        f"{sk.state:02X} {0:08X}:{sk.rmem:08X} 00:00000000 {0:08X} {sock_i_uid(sk):5d} {0:8d} {sk.i_ino} 2 "
         f"{sk.address():016x} {sk.drops}"
     )
 

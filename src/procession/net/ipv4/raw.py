@@ -33,7 +33,7 @@ from procession.net.core import net_namespace
 from procession.net.core.sock import SOCK_BROADCAST, sock_prot_inuse_add
 from procession.net.ipv4 import datagram, ip_output, route, send_ctl, tcp_wire
 from procession.net.ipv4.skbuff import InetSkb, TcpSkb, alloc_skb
-from procession.net.ipv4.sock import SOCK_BINDADDR_LOCK, InetSock, Ipcm, RawSock, inet_net, proto_name
+from procession.net.ipv4.sock import SOCK_BINDADDR_LOCK, InetSock, Ipcm, RawSock, inet_net, proto_name, sock_orphan
 from procession.net.unix.sock import SEND_SHUTDOWN
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def raw_hash(sk: RawSock) -> None:
 
 def raw_close(sk: RawSock) -> None:
     """The socket's file is closed."""
-    sk.dead = True
+    sock_orphan(sk)
     if sk.num:
         del inet_net(sk.net).raw[sk]
         sock_prot_inuse_add(sk.net, proto_name(sk), -1)
@@ -81,15 +81,20 @@ def raw_bind(sk: RawSock, name: bytes) -> None:
             raise LinuxError(Errno.EADDRNOTAVAIL, "an IPv4 address")
         if sk.state != TCP_CLOSE:
             raise LinuxError(Errno.EINVAL, "connected")
-        if any(address) and not route.is_multicast(address) and not route.ipv6_chk_addr(sk.net, address):
+        datagram.bind_scope(sk, address, name)
+        many = route.is_multicast(address)
+        if any(address) and not many and not route.ipv6_chk_addr(sk.net, address):
             raise LinuxError(Errno.EADDRNOTAVAIL, "not an address of ours")
     else:
         if sk.state != TCP_CLOSE or len(name) < SOCKADDR_IN.size:
             raise LinuxError(Errno.EINVAL, "connected, or the length of an address")
         address = name[4:8]
-        if any(address) and route.inet_addr_type(sk.net, address) == route.RTN_UNICAST:
+        kind = route.inet_addr_type(sk.net, address)
+        if any(address) and kind == route.RTN_UNICAST:
             raise LinuxError(Errno.EADDRNOTAVAIL, "not an address of ours")
-    sk.saddr = sk.rcv_saddr = address
+        many = kind in (route.RTN_BROADCAST, route.RTN_MULTICAST)
+    sk.rcv_saddr = address
+    sk.saddr = sk.any_address() if many else address
     if any(address):
         sk.userlocks |= SOCK_BINDADDR_LOCK
 
@@ -154,9 +159,10 @@ def raw_sendmsg(
     if not _may_alloc(sk):
         return size  # lost, as on a busy line
     data = uaccess.copy_from_user(current, buf, size) if size else b""
-    sk.sock_error()
-    if sk.shutdown & SEND_SHUTDOWN:
-        raise LinuxError(Errno.EPIPE, "shut down")
+    if sk.hdrincl and len(daddr) == 4:  # else nobody looks (sock_wmalloc)
+        sk.sock_error()
+        if sk.shutdown & SEND_SHUTDOWN:
+            raise LinuxError(Errno.EPIPE, "shut down")
     ttl = sk.uc_ttl if len(daddr) == 4 else ipc.hops if ipc.hops >= 0 else sk.hop_limit
     protocol, hops, tos = sk.protocol, ttl if ttl >= 0 else 64, sk.tos
     fragment = IP_DF if sk.pmtudisc else 0
@@ -211,8 +217,7 @@ def raw_rcv(k: Kernel, net: NetNamespace, skb: InetSkb) -> None:
         copy.frag_off = skb.frag_off
         if len(skb.daddr) == 4:
             copy.data = _head(copy) + data
-        if not datagram.queue_rcv_skb(sk, copy):
-            sk.drops += 1
+        datagram.queue_rcv_skb(sk, copy)
     if skb.protocol == IPPROTO_ICMP and len(skb.daddr) == 4:
         _echo(k, net, skb, ICMP_ECHO, ICMP_ECHOREPLY)
     elif skb.protocol == IPPROTO_ICMPV6 and len(skb.daddr) == 16:

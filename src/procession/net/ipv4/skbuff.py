@@ -13,17 +13,33 @@ from procession.net.unix.sock import SIZEOF_SHARED_INFO, SIZEOF_SK_BUFF, skb_tru
 if TYPE_CHECKING:
     from procession.include.linux.kernel import Kernel
 
-__all__ = ("OPTION_SACK_ADVERTISE", "OPTION_TS", "SKB_OVERHEAD", "InetSkb", "TcpSkb", "alloc_skb", "skb_truesize")
+__all__ = (
+    "OPTION_SACK_ADVERTISE",
+    "OPTION_TS",
+    "SKB_OVERHEAD",
+    "InetSkb",
+    "TcpSkb",
+    "alloc_skb",
+    "packet_truesize",
+    "skb_truesize",
+)
 
 OPTION_SACK_ADVERTISE: Final = 1  # it may be told of what has come out of order
 OPTION_TS: Final = 2  # times
 
+_HEADS: Final = 51  # bytes before and behind what an IPv4 packet carries: its head, a device's, and some to align it
+_HEADS6: Final = 64  # the same of IPv6, where a fragment's head has room
 SKB_OVERHEAD: Final = SIZEOF_SK_BUFF + SIZEOF_SHARED_INFO
 
 
 def alloc_skb(k: Kernel) -> None:
     """Ask for the memory of a packet, which is the host's; raises ENOBUFS if it is to be refused."""
     slab.should_failslab(k, "skbuff_head_cache", Errno.ENOBUFS)
+
+
+def packet_truesize(size: int, *, six: bool) -> int:
+    """Return what a packet costs that carries size bytes and was sent as such."""
+    return skb_truesize(size + (_HEADS6 if six else _HEADS))
 
 
 class InetSkb:

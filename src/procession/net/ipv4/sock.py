@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 from procession.include.linux.hrtimer import Hrtimer
 from procession.include.linux.inet import IN6ADDR_ANY, INADDR_ANY, IPPROTO_UDPLITE
 from procession.include.linux.net import SS_UNCONNECTED
-from procession.include.linux.socket import AF_INET6, SOCK_RAW, SOCK_STREAM
-from procession.include.linux.tcp import TCP_MSS_DEFAULT
+from procession.include.linux.socket import AF_INET, AF_INET6, SOCK_RAW, SOCK_STREAM
+from procession.include.linux.tcp import TCP_INIT_CWND, TCP_MSS_DEFAULT
 from procession.include.linux.time import TICK_PERIOD_NS
-from procession.net.core.sock import Sock
+from procession.include.linux.uidgid import uid_here
+from procession.net.core.sock import Sock, sock_address
 from procession.net.ipv4.skbuff import InetSkb, TcpSkb
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ __all__ = (
     "inet_net",
     "jiffies",
     "proto_name",
+    "sock_i_uid",
+    "sock_orphan",
 )
 
 SOCK_BINDADDR_LOCK: Final = 4  # of Sock.userlocks: a program has said which address
@@ -57,7 +60,8 @@ class InetSock(Sock):
     ops: what its type does.  saddr: its address, rcv_saddr the one it was bound to.  num, sport: its port, as bound and
     as shown.  dport, daddr: the other end.  owned: a call is at work with it (sk_lock).  rmem: what lies in its queues,
     in bytes.  error_queue: errors to be read with MSG_ERRQUEUE.  cmsg_flags: what a receiver wants to know of packets.
-    mc_list: groups it has joined, with interfaces.  uid: the owner.  connected: struct socket says so (SS_CONNECTED).
+    mc_list: groups it has joined, with interfaces and the addresses by which these were named.  connected: struct
+    socket says so (SS_CONNECTED).
     """
 
     __slots__ = (
@@ -97,7 +101,6 @@ class InetSock(Sock):
         "tos",
         "transparent",
         "uc_ttl",
-        "uid",
     )
 
     def __init__(self, k: Kernel, net: NetNamespace, family: int, type: int, protocol: int, ops: ProtoOps) -> None:
@@ -113,7 +116,6 @@ class InetSock(Sock):
         self.error_queue: deque[InetSkb] = deque()
         self.receive_queue: deque[InetSkb] = deque()
         self.err_soft = 0
-        self.uid = 0
         self.sock_state = SS_UNCONNECTED
         self.ipv6only = False
         self.cmsg_flags = 0
@@ -129,7 +131,7 @@ class InetSock(Sock):
         self.mc_all = family != AF_INET6
         self.mc_ttl = 1
         self.mc_index = 0
-        self.mc_list: list[tuple[bytes, int]] = []
+        self.mc_list: list[tuple[bytes, int, bytes]] = []
         self.uc_ttl = -1
         self.hop_limit = -1
         self.min_ttl = 0
@@ -156,6 +158,18 @@ class Ipcm:
         self.tclass = -1
 
 
+def sock_i_uid(sk: InetSock) -> int:
+    """Return whose a socket's file is, as the reader calls him; 0 for one that was not accepted, or is closed."""
+    return 0 if sk.file is None else uid_here(sk.kernel.current, sk.file.inode.i_uid)
+
+
+def sock_orphan(sk: InetSock) -> None:
+    """No file is the socket's any more."""
+    sk.dead = True
+    sk.file = None
+    sk.i_ino = 0
+
+
 class UdpSock(InetSock):
     """struct udp_sock.
 
@@ -163,7 +177,7 @@ class UdpSock(InetSock):
     drops: packets that had no room.
     """
 
-    __slots__ = ("corked", "drops", "pending", "pending_to", "serial")
+    __slots__ = ("corked", "drops", "pending", "pending_to")
 
     def __init__(self, k: Kernel, net: NetNamespace, family: int, type: int, protocol: int, ops: ProtoOps) -> None:
         super().__init__(k, net, family, type, protocol, ops)
@@ -171,7 +185,6 @@ class UdpSock(InetSock):
         self.pending: bytearray | None = None
         self.pending_to: tuple[bytes, int, Ipcm] = (b"", 0, Ipcm(b"", 0))
         self.drops = 0
-        self.serial = 0
 
 
 class RawSock(InetSock):
@@ -218,6 +231,7 @@ class TcpSock(InetSock):
         "delack_timer",
         "destroyed",
         "done",
+        "frto_highmark",
         "hashed",
         "init_time",
         "keep_timer",
@@ -261,6 +275,7 @@ class TcpSock(InetSock):
         "rttvar",
         "rtt_seq",
         "congestion",
+        "sack_ok",
         "send_head",
         "snd_cwnd",
         "snd_cwnd_cnt",
@@ -338,8 +353,9 @@ class TcpSock(InetSock):
         self.max_window = 0
         self.pushed_seq = 0
         self.packets_out = 0
-        self.snd_cwnd = 2
+        self.snd_cwnd = TCP_INIT_CWND if family == AF_INET else 2
         self.snd_cwnd_cnt = 0
+        self.frto_highmark = 0  # where a timed-out window ends, while it is not known whether it is lost
         self.snd_cwnd_used = 0
         self.snd_ssthresh = TCP_INFINITE_SSTHRESH
         self.bytes_acked = 0
@@ -349,6 +365,7 @@ class TcpSock(InetSock):
         self.xmit_size_goal_segs = 0
         self.tso_deferred = 0
         self.tstamp_ok = False
+        self.sack_ok = False
         self.snd_wscale = self.rcv_wscale = 0
         self.lsndtime = 0
         # Receiving.
@@ -404,6 +421,7 @@ class RequestSock:
     """A connection that the other end has not answered to yet (struct tcp_request_sock).
 
     saddr, sport: ours.  daddr, dport: the other end's.  retrans: how often a SYN-ACK was sent again.
+    snt_synack: the tick of a SYN-ACK whose round trip can be measured, -1 for none.
     acked: the other end has answered, and waits for a place in the queue or, deferred, has sent nothing.
     """
 
@@ -420,7 +438,9 @@ class RequestSock:
         "retrans",
         "rx_opt",
         "saddr",
+        "serial",
         "snt_isn",
+        "snt_synack",
         "snd_wscale",
         "sport",
         "ts_recent",
@@ -434,6 +454,7 @@ class RequestSock:
         self.daddr, self.dport = skb.saddr, skb.source
         self.rcv_isn = skb.seq
         self.snt_isn = 0
+        self.snt_synack = -1
         self.mss = skb.mss or TCP_MSS_DEFAULT
         self.wscale_ok = skb.wscale >= 0
         self.snd_wscale = max(skb.wscale, 0)
@@ -445,6 +466,12 @@ class RequestSock:
         self.retrans = 0
         self.acked = False
         self.expires = 0
+        listener.kernel.net.sock_serial += 1
+        self.serial = listener.kernel.net.sock_serial
+
+    def address(self) -> int:
+        """Return where 3.2 might have it in memory."""
+        return sock_address(self.serial)
 
 
 class TimewaitSock:
@@ -468,6 +495,7 @@ class TimewaitSock:
         "rcv_wnd",
         "rcv_wscale",
         "reuse",
+        "serial",
         "snd_nxt",
         "state",
         "substate",
@@ -487,6 +515,8 @@ class TimewaitSock:
         self.reuse = sk.reuse
         self.state = 6
         self.substate = state
+        sk.kernel.net.sock_serial += 1
+        self.serial = sk.kernel.net.sock_serial
         self.rcv_nxt = sk.rcv_nxt
         self.rcv_wscale = sk.rcv_wscale
         self.snd_nxt = sk.snd_nxt
@@ -495,6 +525,10 @@ class TimewaitSock:
         self.bind_hash = sk.bind_hash
         self.expires = 0
         self.timer: Hrtimer | None = None
+
+    def address(self) -> int:
+        """Return where 3.2 might have it in memory."""
+        return sock_address(self.serial)
 
 
 class BindBucket:

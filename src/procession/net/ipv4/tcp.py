@@ -41,7 +41,7 @@ from procession.mm import uaccess
 from procession.net.core.sock import SOCK_LINGER, SOCK_URGINLINE, SockWaiter, sock_intr_errno, sock_sndtimeo
 from procession.net.ipv4 import inet_csk, ip_output, tcp_input, tcp_ipv4, tcp_minisocks, tcp_output
 from procession.net.ipv4.skbuff import SKB_OVERHEAD, TcpSkb, alloc_skb
-from procession.net.ipv4.sock import SOCK_BINDADDR_LOCK, TcpSock
+from procession.net.ipv4.sock import SOCK_BINDADDR_LOCK, TcpSock, sock_orphan
 from procession.net.ipv4.tcp_data import TCP_URG_VALID
 from procession.net.sock_async import SOCK_ASYNC_NOSPACE
 from procession.net.unix.sock import RCV_SHUTDOWN, SEND_SHUTDOWN, SHUTDOWN_MASK
@@ -397,7 +397,7 @@ def tcp_close(sk: TcpSock) -> None:
                 tcp_disconnect(sk)
             elif _close_state(sk):
                 tcp_output.tcp_send_fin(sk)
-    sk.dead = True
+    sock_orphan(sk)
     sk.orphan = True
     k.net.orphan_count += 1
     inet_csk.sk_put(sk)
@@ -452,6 +452,7 @@ def tcp_disconnect(sk: TcpSock) -> None:
     sk.write_seq += sk.max_window + 2
     sk.backoff = 0
     sk.snd_cwnd = 2
+    sk.frto_highmark = 0
     sk.probes_out = 0
     sk.packets_out = 0
     sk.snd_ssthresh = 0x7FFFFFFF

@@ -17,7 +17,6 @@ from procession.include.linux.tcp import (
     TCPHDR_FIN,
     TCPHDR_SYN,
     TCPHDR_URG,
-    TCPOLEN_TSTAMP_ALIGNED,
 )
 from procession.include.linux.time import HZ
 from procession.net.core.sock import SOCK_RCVBUF_LOCK, SOCK_SNDBUF_LOCK
@@ -44,6 +43,7 @@ __all__ = (
     "tcp_event_data_recv",
     "tcp_init_buffer_space",
     "tcp_initialize_rcv_mss",
+    "tcp_may_update_window",
     "tcp_rcv_rtt_measure_ts",
     "tcp_rcv_space_adjust",
     "tcp_valid_rtt_meas",
@@ -164,11 +164,11 @@ def tcp_rcv_rtt_measure_ts(sk: TcpSock, skb: TcpSkb) -> None:
 def _measure_rcv_mss(sk: TcpSock, skb: TcpSkb) -> None:
     last = sk.ack_last_seg_size
     sk.ack_last_seg_size = 0
-    length = min(skb.length(), tcp_output.tcp_mtu_mss(sk.net, len(sk.daddr)) - TCPOLEN_TSTAMP_ALIGNED)
+    length = min(skb.length(), tcp_output.tcp_mtu_mss(sk.net, len(sk.daddr)) - tcp_output.tcp_options_len(sk))
     if length >= sk.rcv_mss:
         sk.rcv_mss = length
         return
-    head = TCP_HEADER + TCPOLEN_TSTAMP_ALIGNED
+    head = TCP_HEADER + tcp_output.tcp_options_len(sk)
     whole = length + head
     if whole >= TCP_MSS_DEFAULT + TCP_HEADER or (
         whole >= TCP_MIN_MSS + TCP_HEADER and not skb.flags & (TCPHDR_FIN | TCPHDR_URG | TCPHDR_SYN | 8)
@@ -254,9 +254,11 @@ def _rtt_estimator(sk: TcpSock, mrtt: int) -> None:
         sk.mdev_max = TCP_RTO_MIN
 
 
-def _clean_rtx_queue(sk: TcpSock) -> int:
-    """Forget what was acknowledged; returns how many segments that was."""
+def _clean_rtx_queue(sk: TcpSock) -> tuple[int, int]:
+    """Forget what was acknowledged; returns how many segments that was, and the round trip in ticks, -1 if unknown."""
     acked = 0
+    seq_rtt = -1
+    resent = False
     while sk.send_head:
         skb = sk.write_queue[0]
         if skb.end_seq > sk.snd_una:
@@ -267,6 +269,10 @@ def _clean_rtx_queue(sk: TcpSock) -> int:
             break
         if skb.flags & TCPHDR_SYN:
             sk.retrans_stamp = 0
+        if skb.retrans:
+            resent = True
+        elif seq_rtt < 0:
+            seq_rtt = jiffies(sk.kernel) - skb.when
         acked += tcp_output._pcount(skb, sk.mss_cache)
         sk.wmem_queued -= skb.truesize
         sk.queue_shrunk = True
@@ -276,10 +282,11 @@ def _clean_rtx_queue(sk: TcpSock) -> int:
         sk.packets_out = max(sk.packets_out - acked, 1)
     else:
         sk.packets_out = 0
-    return acked
+    return acked, -1 if resent else seq_rtt
 
 
-def _may_update_window(sk: TcpSock, ack: int, ack_seq: int, nwin: int) -> bool:
+def tcp_may_update_window(sk: TcpSock, ack: int, ack_seq: int, nwin: int) -> bool:
+    """Whether the window that a segment tells of is news."""
     return ack > sk.snd_una or ack_seq > sk.snd_wl1 or (ack_seq == sk.snd_wl1 and nwin > sk.snd_wnd)
 
 
@@ -292,7 +299,7 @@ def tcp_ack(sk: TcpSock, skb: TcpSkb) -> bool:
     if ack > sk.snd_nxt:
         return False
     nwin = skb.window
-    if _may_update_window(sk, ack, skb.seq, nwin):
+    if tcp_may_update_window(sk, ack, skb.seq, nwin):
         sk.snd_wl1 = skb.seq
         if sk.snd_wnd != nwin:
             sk.snd_wnd = nwin
@@ -305,13 +312,21 @@ def tcp_ack(sk: TcpSock, skb: TcpSkb) -> bool:
     if not prior_packets:
         _ack_probe(sk)
         return True
-    acked = _clean_rtx_queue(sk)
+    acked, seq_rtt = _clean_rtx_queue(sk)
     if acked:
         if skb.tsecr:
-            tcp_valid_rtt_meas(sk, jiffies(sk.kernel) - skb.tsecr)
+            seq_rtt = jiffies(sk.kernel) - skb.tsecr
+        if seq_rtt >= 0:
+            tcp_valid_rtt_meas(sk, seq_rtt)
         sk.csk_retransmits = 0
         sk.retrans_stamp = 0
         _rearm_rto(sk)
+        if sk.frto_highmark:
+            # What was sent again has arrived: begin with two segments (tcp_process_frto).
+            sk.snd_cwnd = sk.packets_out + 2
+            if sk.snd_una >= sk.frto_highmark:
+                sk.frto_highmark = 0
+            return True
         # Of no use while less is sent than might be.
         if prior_packets >= sk.snd_cwnd or sk.snd_cwnd - prior_packets <= 3 or sk.snd_cwnd < sk.snd_ssthresh:
             _cong_avoid(sk, acked, prior_packets)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.signal import POLL_HUP, POLL_IN
@@ -17,20 +17,16 @@ from procession.include.linux.tcp import (
     TCP_SYN_RECV,
     TCP_TIME_WAIT,
     TCPHDR_FIN,
+    TCPHDR_SYN,
     TCPHDR_URG,
 )
 from procession.net import sock_async
 from procession.net.core.sock import SOCK_RCVBUF_LOCK, SOCK_URGINLINE
-from procession.net.ipv4 import inet_csk, tcp_minisocks, tcp_output
+from procession.net.ipv4 import inet_csk, tcp_ack, tcp_minisocks, tcp_output
 from procession.net.ipv4.inet_csk import ICSK_ACK_SCHED
-from procession.net.ipv4.skbuff import SKB_OVERHEAD, TcpSkb
+from procession.net.ipv4.skbuff import TcpSkb, skb_truesize
 from procession.net.ipv4.sock import TcpSock
-from procession.net.unix.sock import RCV_SHUTDOWN, SEND_SHUTDOWN
-
-if TYPE_CHECKING:
-    from procession.net.ipv4.skbuff import InetSkb
-
-from procession.net.ipv4 import tcp_ack
+from procession.net.unix.sock import RCV_SHUTDOWN, SEND_SHUTDOWN, SIZEOF_SHARED_INFO
 
 __all__ = ("TCP_URG_NOTYET", "TCP_URG_READ", "TCP_URG_VALID", "tcp_data_queue", "tcp_urg")
 
@@ -38,6 +34,7 @@ __all__ = ("TCP_URG_NOTYET", "TCP_URG_READ", "TCP_URG_VALID", "tcp_data_queue", 
 TCP_URG_VALID: Final = 0x0100
 TCP_URG_NOTYET: Final = 0x0200
 TCP_URG_READ: Final = 0x0400
+_RAW_HEADROOM: Final = 56  # bytes before the data of a segment that a raw socket has sent
 
 
 # Data.
@@ -47,7 +44,10 @@ def _prune_queue(sk: TcpSock) -> bool:
     """Make room in the receive queue; returns whether there is some now."""
     if sk.rmem >= sk.rcvbuf:
         _clamp_window(sk)
-    _collapse(sk)
+    _collapse_ofo_queue(sk)
+    queue = [skb for skb in sk.receive_queue if isinstance(skb, TcpSkb)]
+    sk.receive_queue.clear()
+    sk.receive_queue.extend(_collapse(sk, queue, sk.copied_seq, sk.rcv_nxt))
     if sk.rmem <= sk.rcvbuf:
         return True
     sk.rmem -= sum(skb.truesize for skb in sk.ofo_queue)
@@ -64,31 +64,69 @@ def _clamp_window(sk: TcpSock) -> None:
         sk.rcv_ssthresh = min(sk.window_clamp, 2 * sk.advmss)
 
 
-def _collapse(sk: TcpSock) -> None:
-    """Put what waits to be read into few buffers (tcp_collapse)."""
-    room = PAGE_SIZE - MAX_TCP_HEADER - (SKB_OVERHEAD - 192)
-    joined: list[InetSkb] = []
-    for skb in sk.receive_queue:
-        assert isinstance(skb, TcpSkb)
-        last = joined[-1] if joined else None
-        bloated = skb.truesize > 2 * skb.length() + SKB_OVERHEAD
-        if isinstance(last, TcpSkb) and bloated and not last.flags & TCPHDR_FIN and last.room:
-            taken = min(last.room, len(skb.data))
-            if taken == len(skb.data):
-                last.data += skb.data
-                last.end_seq = skb.end_seq
-                last.flags |= skb.flags & TCPHDR_FIN
-                last.room -= taken
-                sk.rmem -= skb.truesize
-                continue
-        if bloated:
+def _collapse(sk: TcpSock, skbs: list[TcpSkb], start: int, end: int) -> list[TcpSkb]:
+    """Return what segments hold from start to end in as few buffers as can be, if any wastes room (tcp_collapse)."""
+    kept: list[TcpSkb] = []
+    at = 0
+    while at < len(skbs):
+        skb = skbs[at]
+        if start >= skb.end_seq:
             sk.rmem -= skb.truesize
-            skb.truesize = PAGE_SIZE + 192
-            sk.rmem += skb.truesize
-            skb.room = max(room - len(skb.data), 0)
-        joined.append(skb)
-    sk.receive_queue.clear()
-    sk.receive_queue.extend(joined)
+        elif skb.flags & (TCPHDR_SYN | TCPHDR_FIN) or not _is_bloated(skb, start, skbs[at + 1 : at + 2]):
+            start = skb.end_seq
+            kept.append(skb)
+        else:
+            break
+        at += 1
+    while start < end and at < len(skbs):
+        joined = _joined(skbs[at], start, end - start)
+        sk.rmem += joined.truesize
+        kept.append(joined)
+        while start < joined.end_seq:
+            skb = skbs[at]
+            upto = min(joined.end_seq, skb.end_seq)
+            joined.data += skb.data[start - skb.seq : upto - skb.seq]
+            start = upto
+            if start >= skb.end_seq:
+                sk.rmem -= skb.truesize
+                at += 1
+                if at == len(skbs) or skbs[at].flags & (TCPHDR_SYN | TCPHDR_FIN):
+                    joined.end_seq = start
+                    return kept + skbs[at:]
+    return kept + skbs[at:]
+
+
+def _is_bloated(skb: TcpSkb, start: int, following: list[TcpSkb]) -> bool:
+    """Whether a segment holds less than its buffer could, or what was read, or does not end where the next begins."""
+    if tcp_output.tcp_win_from_space(skb.truesize) > len(skb.data) or skb.seq < start:
+        return True
+    return bool(following) and following[0].seq != skb.end_seq
+
+
+def _joined(skb: TcpSkb, start: int, size: int) -> TcpSkb:
+    """Return a buffer for size bytes from start on, or what a page holds, still empty, with the head of a segment."""
+    headroom = MAX_TCP_HEADER if skb.rcv_wscale >= 0 else _RAW_HEADROOM
+    size = min(size, PAGE_SIZE - headroom - SIZEOF_SHARED_INFO)
+    joined = TcpSkb(skb.saddr, skb.source, skb.daddr, skb.dest)
+    joined.protocol, joined.hops, joined.tos, joined.flags = skb.protocol, skb.hops, skb.tos, skb.flags
+    joined.seq, joined.end_seq = start, start + size
+    joined.rcv_wscale = skb.rcv_wscale
+    joined.truesize = skb_truesize(size + headroom)
+    return joined
+
+
+def _collapse_ofo_queue(sk: TcpSock) -> None:
+    """Do so with what has come too early: with each piece that has no gap (tcp_collapse_ofo_queue)."""
+    pieces: list[list[TcpSkb]] = []
+    end = 0
+    for skb in sk.ofo_queue:
+        if not pieces or skb.seq > end:
+            pieces.append([])
+        pieces[-1].append(skb)
+        end = max(end, skb.end_seq) if len(pieces[-1]) > 1 else skb.end_seq
+    sk.ofo_queue.clear()
+    for piece in pieces:
+        sk.ofo_queue += _collapse(sk, piece, piece[0].seq, max([skb.end_seq for skb in piece]))
 
 
 def _try_rmem_schedule(sk: TcpSock, size: int) -> bool:
@@ -104,13 +142,7 @@ def tcp_data_queue(sk: TcpSock, skb: TcpSkb) -> None:
             tcp_ack.tcp_enter_quickack_mode(sk)
             sk.ack_pending |= ICSK_ACK_SCHED
             return
-        if not _try_rmem_schedule(sk, skb.truesize):
-            return
-        _queue(sk, skb)
-        if sk.ofo_queue:
-            _ofo_queue(sk)
-        if not sk.dead:
-            inet_csk.sk_data_ready(sk)
+        _queue_and_out(sk, skb)
         return
     if skb.end_seq <= sk.rcv_nxt:
         tcp_ack.tcp_enter_quickack_mode(sk)
@@ -123,24 +155,46 @@ def tcp_data_queue(sk: TcpSock, skb: TcpSkb) -> None:
     tcp_ack.tcp_enter_quickack_mode(sk)
     if skb.seq < sk.rcv_nxt:
         # A part is new.
-        if tcp_output.tcp_receive_window(sk) and _try_rmem_schedule(sk, skb.truesize):
+        if tcp_output.tcp_receive_window(sk):
             skb.data = skb.data[sk.rcv_nxt - skb.seq :]
             skb.seq = sk.rcv_nxt
-            _queue(sk, skb)
-            if not sk.dead:
-                inet_csk.sk_data_ready(sk)
+            _queue_and_out(sk, skb)
         return
     if not _try_rmem_schedule(sk, skb.truesize):
         return
     sk.ack_pending |= ICSK_ACK_SCHED
-    if all(other.seq != skb.seq for other in sk.ofo_queue):
-        sk.rmem += skb.truesize
-        sk.ofo_queue.append(skb)
-        sk.ofo_queue.sort(key=_by_seq)
+    _ofo_insert(sk, skb)
 
 
-def _by_seq(skb: TcpSkb) -> int:
-    return skb.seq
+def _queue_and_out(sk: TcpSock, skb: TcpSkb) -> None:
+    """Take the data that is next, and what had come too early behind it."""
+    if not _try_rmem_schedule(sk, skb.truesize):
+        return
+    _queue(sk, skb)
+    if sk.ofo_queue:
+        _ofo_queue(sk)
+        # A gap that was filled is told of at once.
+        if not sk.ofo_queue:
+            sk.ack_pingpong = False
+    if not sk.dead:
+        inet_csk.sk_data_ready(sk)
+
+
+def _ofo_insert(sk: TcpSock, skb: TcpSkb) -> None:
+    """Keep what came too early: not what is there already, and instead of all that it covers."""
+    queue = sk.ofo_queue
+    at = len(queue)
+    while at and queue[at - 1].seq > skb.seq:
+        at -= 1
+    if at and queue[at - 1].end_seq > skb.seq:
+        if skb.end_seq <= queue[at - 1].end_seq:
+            return
+        if queue[at - 1].seq == skb.seq:
+            at -= 1
+    while at < len(queue) and queue[at].end_seq <= skb.end_seq:
+        sk.rmem -= queue.pop(at).truesize
+    sk.rmem += skb.truesize
+    queue.insert(at, skb)
 
 
 def _queue(sk: TcpSock, skb: TcpSkb) -> None:
@@ -157,11 +211,15 @@ def _ofo_queue(sk: TcpSock) -> None:
     """Take what came too early and is next now."""
     while sk.ofo_queue and sk.ofo_queue[0].seq <= sk.rcv_nxt:
         skb = sk.ofo_queue.pop(0)
-        sk.rmem -= skb.truesize
-        if skb.end_seq > sk.rcv_nxt:
-            skb.data = skb.data[sk.rcv_nxt - skb.seq :]
-            skb.seq = sk.rcv_nxt
-            _queue(sk, skb)
+        if skb.end_seq <= sk.rcv_nxt:
+            sk.rmem -= skb.truesize
+            continue
+        skb.data = skb.data[sk.rcv_nxt - skb.seq :]
+        skb.seq = sk.rcv_nxt
+        sk.receive_queue.append(skb)
+        sk.rcv_nxt = skb.end_seq
+        if skb.flags & TCPHDR_FIN:
+            _fin(sk)
 
 
 def _fin(sk: TcpSock) -> None:
@@ -192,7 +250,7 @@ def _fin(sk: TcpSock) -> None:
 
 def _check_urg(sk: TcpSock, skb: TcpSkb) -> None:
     """A segment says where the urgent byte stands."""
-    ptr = skb.seq + skb.urg - 1
+    ptr = skb.seq + max(skb.urg - 1, 0)
     if sk.copied_seq > ptr or ptr < sk.rcv_nxt:
         return
     if sk.urg_data and ptr <= sk.urg_seq:

@@ -21,14 +21,13 @@ from procession.include.linux.tcp import (
     TCPHDR_RST,
     TCPHDR_SYN,
     TCPHDR_URG,
-    TCPOLEN_TSTAMP_ALIGNED,
 )
 from procession.include.linux.time import HZ
 from procession.net import sock_async
 from procession.net.core.sock import SOCK_KEEPOPEN
 from procession.net.ipv4 import inet_csk, tcp_minisocks, tcp_output
 from procession.net.ipv4.inet_csk import ICSK_ACK_SCHED, TCP_DELACK_MAX
-from procession.net.ipv4.skbuff import TcpSkb
+from procession.net.ipv4.skbuff import OPTION_SACK_ADVERTISE, OPTION_TS, TcpSkb
 from procession.net.ipv4.sock import TcpSock, jiffies
 from procession.net.unix.sock import RCV_SHUTDOWN, SEND_SHUTDOWN
 
@@ -41,6 +40,7 @@ __all__ = ("TCP_FIN_TIMEOUT", "keepalive_time_when", "tcp_fin_time", "tcp_rcv_st
 
 TCP_FIN_TIMEOUT: Final = 60 * HZ
 TCP_KEEPALIVE_TIME: Final = 7200 * HZ
+_PAWS_WINDOW: Final = 1  # so much older than the last one may the time of a segment be
 
 
 # States.
@@ -76,24 +76,34 @@ def _sequence(sk: TcpSock, seq: int, end_seq: int) -> bool:
     return end_seq >= sk.rcv_wup and seq <= sk.rcv_nxt + tcp_output.tcp_receive_window(sk)
 
 
-def _validate_incoming(sk: TcpSock, skb: TcpSkb) -> bool:
-    """Whether a segment is one to look at: of this window, no reset, no SYN."""
-    if sk.tstamp_ok and skb.tsval < sk.ts_recent and not skb.flags & TCPHDR_RST:
+def _validate_incoming(sk: TcpSock, skb: TcpSkb) -> int:
+    """Return 1 for a segment to look at, of this window, no reset, no SYN; 0 for one to drop, -1 for one to reset."""
+    old = sk.tstamp_ok and sk.ts_recent - skb.tsval > _PAWS_WINDOW
+    if old and not _disordered_ack(sk, skb) and not skb.flags & TCPHDR_RST:
         _send_dupack(sk, skb)
-        return False
+        return 0
     if not _sequence(sk, skb.seq, skb.end_seq):
         if not skb.flags & TCPHDR_RST:
             _send_dupack(sk, skb)
-        return False
+        return 0
     if skb.flags & TCPHDR_RST:
         tcp_reset(sk)
-        return False
-    if sk.tstamp_ok and skb.seq <= sk.rcv_wup:
+        return 0
+    if sk.tstamp_ok and skb.seq <= sk.rcv_wup and skb.tsval >= sk.ts_recent:
         sk.ts_recent = skb.tsval
     if skb.flags & TCPHDR_SYN and skb.seq >= sk.rcv_nxt:
         tcp_reset(sk)
+        return -1
+    return 1
+
+
+def _disordered_ack(sk: TcpSock, skb: TcpSkb) -> bool:
+    """Whether an old segment is an acknowledgement that others have overtaken, which does no harm."""
+    if not skb.flags & TCPHDR_ACK or not skb.seq == skb.end_seq == sk.rcv_nxt or skb.ack_seq != sk.snd_una:
         return False
-    return True
+    if tcp_ack.tcp_may_update_window(sk, skb.ack_seq, skb.seq, skb.window):
+        return False
+    return sk.ts_recent - skb.tsval <= sk.rto * 1024 // HZ
 
 
 def _send_dupack(sk: TcpSock, skb: TcpSkb) -> None:
@@ -104,9 +114,10 @@ def _send_dupack(sk: TcpSock, skb: TcpSkb) -> None:
 
 def tcp_rcv_established(sk: TcpSock, skb: TcpSkb) -> bool:
     """Take a segment of an open connection; returns whether the other end is to be reset."""
-    if not _validate_incoming(sk, skb):
-        return False
-    if not skb.flags & TCPHDR_ACK or not tcp_ack.tcp_ack(sk, skb):
+    valid = _validate_incoming(sk, skb)
+    if valid <= 0:
+        return valid < 0
+    if skb.flags & TCPHDR_ACK and not tcp_ack.tcp_ack(sk, skb):
         return False
     tcp_ack.tcp_rcv_rtt_measure_ts(sk, skb)
     if skb.flags & TCPHDR_URG or sk.urg_data == tcp_data.TCP_URG_NOTYET:
@@ -126,8 +137,9 @@ def tcp_rcv_state_process(sk: TcpSock, skb: TcpSkb) -> bool:
         return False
     if state == 2:
         return _synsent(sk, skb)
-    if not _validate_incoming(sk, skb):
-        return False
+    valid = _validate_incoming(sk, skb)
+    if valid <= 0:
+        return valid < 0
     if not skb.flags & TCPHDR_ACK:
         return False
     if _process_ack(sk, skb):
@@ -174,10 +186,7 @@ def _syn_recv_established(sk: TcpSock, skb: TcpSkb) -> None:
     sk.snd_wnd = skb.window
     sk.snd_wl1 = skb.seq
     sk.max_window = max(sk.max_window, sk.snd_wnd)
-    if skb.tsecr:
-        tcp_ack.tcp_valid_rtt_meas(sk, jiffies(sk.kernel) - skb.tsecr)
-    if sk.tstamp_ok:
-        sk.advmss -= TCPOLEN_TSTAMP_ALIGNED
+    sk.advmss -= tcp_output.tcp_options_len(sk)
     sk.lsndtime = jiffies(sk.kernel)
     tcp_ack.tcp_initialize_rcv_mss(sk)
     tcp_ack.tcp_init_buffer_space(sk)
@@ -213,7 +222,7 @@ def _process_data(sk: TcpSock, skb: TcpSkb) -> bool:
     elif state in (TCP_FIN_WAIT1, TCP_FIN_WAIT2):
         if sk.shutdown & RCV_SHUTDOWN:
             fin = bool(skb.flags & TCPHDR_FIN)
-            if skb.end_seq != skb.seq and skb.end_seq - fin > sk.rcv_nxt and sk.dead:
+            if skb.end_seq != skb.seq and skb.end_seq - fin > sk.rcv_nxt:
                 tcp_reset(sk)
                 return True
         tcp_data.tcp_data_queue(sk, skb)
@@ -254,10 +263,13 @@ def _take_options(sk: TcpSock, skb: TcpSkb) -> None:
         sk.window_clamp = min(sk.window_clamp, 65535)
     else:
         sk.snd_wscale = skb.wscale
-    sk.tstamp_ok = True
+    sk.tstamp_ok = skb.rx_opt & OPTION_TS != 0
+    sk.sack_ok = skb.rx_opt & OPTION_SACK_ADVERTISE != 0
     sk.ts_recent = skb.tsval
-    sk.mss_clamp = min(sk.mss_clamp, skb.mss) if skb.mss else sk.mss_clamp
-    sk.mss_cache = max(min(sk.mss_clamp, tcp_output.tcp_mtu_mss(sk.net, len(sk.daddr))) - TCPOLEN_TSTAMP_ALIGNED, 48)
+    if skb.mss:
+        sk.mss_clamp = min(sk.user_mss, skb.mss) if sk.user_mss else skb.mss
+    mss = min(sk.mss_clamp, tcp_output.tcp_mtu_mss(sk.net, len(sk.daddr)))
+    sk.mss_cache = max(mss - tcp_output.tcp_options_len(sk), 48)
 
 
 def _synack(sk: TcpSock, skb: TcpSkb) -> None:
@@ -266,7 +278,7 @@ def _synack(sk: TcpSock, skb: TcpSkb) -> None:
     sk.snd_wnd = skb.window
     sk.max_window = max(sk.max_window, sk.snd_wnd)
     _take_options(sk, skb)
-    sk.advmss -= TCPOLEN_TSTAMP_ALIGNED
+    sk.advmss -= tcp_output.tcp_options_len(sk)
     tcp_ack.tcp_initialize_rcv_mss(sk)
     sk.copied_seq = sk.rcv_nxt
     inet_csk.tcp_set_state(sk, TCP_ESTABLISHED)

@@ -22,6 +22,7 @@ from procession.include.linux.time import HZ
 from procession.mm import slab
 from procession.net.core.sock import SOCK_KEEPOPEN
 from procession.net.ipv4 import (
+    datagram,
     inet_csk,
     inet_hashtables,
     ip_output,
@@ -32,7 +33,7 @@ from procession.net.ipv4 import (
     tcp_timer,
     tcp_wire,
 )
-from procession.net.ipv4.skbuff import OPTION_TS, TcpSkb
+from procession.net.ipv4.skbuff import OPTION_SACK_ADVERTISE, OPTION_TS, TcpSkb
 from procession.net.ipv4.sock import SOCK_BINDPORT_LOCK, RequestSock, TcpSock, TimewaitSock, inet_net, jiffies
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ def tcp_v4_rcv(k: Kernel, net: NetNamespace, packet: InetSkb) -> None:
         tcp_output.tcp_send_reset(k, net, skb)
         return
     if skb.hops < sk.min_ttl:
+        return
+    if sk.sk_filter is not None and not datagram.inet_filter(sk, skb, tcp_wire.tcp_head(skb) + skb.data):
         return
     if sk.owned:
         sk.backlog.append(skb)
@@ -160,8 +163,9 @@ def _conn_request(sk: TcpSock, skb: TcpSkb) -> None:
     sk.syn_table[req.saddr, req.sport, req.daddr, req.dport] = req
     sk.qlen_young += 1
     req.expires = jiffies(k) + HZ
+    req.snt_synack = jiffies(k)
     if len(sk.syn_table) == 1:
-        inet_csk.inet_csk_reset_keepalive_timer(sk, _SYN_QUEUE_INTERVAL)
+        inet_csk.inet_csk_reset_keepalive_timer(sk, HZ)
     tcp_v4_send_synack(sk, req)
 
 
@@ -199,6 +203,20 @@ def tcp_v4_send_synack(sk: TcpSock, req: RequestSock) -> None:
     ip_output.ip_send(k, sk.net, reply)
 
 
+def _reqsk_send_ack(sk: TcpSock, req: RequestSock) -> None:
+    """Say what a half-open connection waits for (tcp_v4_reqsk_send_ack)."""
+    reply = TcpSkb(req.saddr, req.sport, req.daddr, req.dport)
+    reply.protocol = IPPROTO_TCP
+    reply.flags = TCPHDR_ACK
+    reply.seq = reply.end_seq = req.snt_isn + 1
+    reply.ack_seq = req.rcv_isn + 1
+    reply.window = req.rcv_wnd
+    reply.rcv_wscale = 0  # 3.2 writes the window unscaled
+    reply.computed = True
+    reply.tsval, reply.tsecr, reply.rx_opt = jiffies(sk.kernel), req.ts_recent, OPTION_TS if req.ts_recent else 0
+    ip_output.ip_send(sk.kernel, sk.net, reply)
+
+
 def _drop_request(sk: TcpSock, req: RequestSock) -> None:
     del sk.syn_table[req.saddr, req.sport, req.daddr, req.dport]
     if not req.retrans:
@@ -230,7 +248,7 @@ def _synack_timer(sk: TcpSock) -> int:
         if now < req.expires:
             continue
         expire, resend = _recalc(sk, req, thresh, max_retries)
-        if resend:
+        if resend and not expire:
             tcp_v4_send_synack(sk, req)
         key = (req.saddr, req.sport, req.daddr, req.dport)
         if sk.syn_table.get(key) is not req:
@@ -255,21 +273,24 @@ def _recalc(sk: TcpSock, req: RequestSock, thresh: int, max_retries: int) -> tup
 
 def _check_req(sk: TcpSock, req: RequestSock, skb: TcpSkb) -> None:
     """Take the answer to our SYN-ACK (tcp_check_req)."""
-    if skb.tsval and skb.tsval < req.ts_recent:
-        return
-    if skb.seq == req.rcv_isn and skb.flags & TCPHDR_SYN and not skb.flags & (TCPHDR_RST | TCPHDR_ACK):
+    old = skb.tsval and skb.tsval < req.ts_recent
+    if skb.seq == req.rcv_isn and not old and skb.flags & TCPHDR_SYN and not skb.flags & (TCPHDR_RST | TCPHDR_ACK):
         tcp_v4_send_synack(sk, req)
         return
     if skb.flags & TCPHDR_ACK and skb.ack_seq != req.snt_isn + 1:
         tcp_output.tcp_send_reset(sk.kernel, sk.net, skb)
         return
     in_window = skb.end_seq >= req.rcv_isn + 1 and skb.seq <= req.rcv_isn + 1 + req.rcv_wnd
-    if not in_window:
+    if old or not in_window:
         if not skb.flags & TCPHDR_RST:
-            tcp_v4_send_synack(sk, req)
+            _reqsk_send_ack(sk, req)
         return
     if skb.seq <= req.rcv_isn + 1:
         req.ts_recent = skb.tsval
+    if skb.tsecr:
+        req.snt_synack = skb.tsecr
+    elif req.retrans:
+        req.snt_synack = -1  # which of them this answers is not known
     if skb.flags & (TCPHDR_RST | TCPHDR_SYN):
         _drop_request(sk, req)
         if not skb.flags & TCPHDR_RST:
@@ -351,7 +372,6 @@ def _inherit(sk: TcpSock, child: TcpSock) -> None:
     child.recverr, child.recverr6 = sk.recverr, sk.recverr6
     child.ipv6only = sk.ipv6only
     child.transparent, child.freebind = sk.transparent, sk.freebind
-    child.uid = sk.uid
     child.parent = sk
 
 
@@ -363,7 +383,8 @@ def _openreq_child(sk: TcpSock, child: TcpSock, req: RequestSock) -> None:
     child.snd_una = child.snd_nxt = child.snd_sml = child.snd_up = req.snt_isn + 1
     child.snd_wl1 = req.rcv_isn
     child.write_seq = child.pushed_seq = req.snt_isn + 1
-    child.tstamp_ok = True
+    child.tstamp_ok = req.rx_opt & OPTION_TS != 0
+    child.sack_ok = req.rx_opt & OPTION_SACK_ADVERTISE != 0
     child.ts_recent = req.ts_recent
     child.window_clamp = req.window_clamp
     child.rcv_ssthresh = req.rcv_wnd
@@ -375,12 +396,14 @@ def _openreq_child(sk: TcpSock, child: TcpSock, req: RequestSock) -> None:
     mtu_mss = tcp_output.tcp_mtu_mss(sk.net, len(req.daddr))
     child.mss_clamp = req.mss
     child.advmss = min(mtu_mss, sk.user_mss) if sk.user_mss else mtu_mss
-    child.mss_cache = max(min(req.mss, mtu_mss) - TCPOLEN_TSTAMP_ALIGNED, 48)
+    child.mss_cache = max(min(req.mss, mtu_mss) - tcp_output.tcp_options_len(child), 48)
     child.mdev = HZ
     child.rto = HZ
     child.rcv_tstamp = jiffies(k)
     child.lsndtime = jiffies(k)
     tcp_ack.tcp_initialize_rcv_mss(child)
+    if req.snt_synack >= 0:
+        tcp_ack.tcp_valid_rtt_meas(child, jiffies(k) - req.snt_synack)
     if child.flags & SOCK_KEEPOPEN:
         inet_csk.inet_csk_reset_keepalive_timer(child, tcp_input.keepalive_time_when(child))
 

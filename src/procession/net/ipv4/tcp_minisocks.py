@@ -12,7 +12,7 @@ from procession.include.linux.time import HZ, TICK_PERIOD_NS
 from procession.kernel import hrtimer
 from procession.mm import slab
 from procession.net.ipv4 import inet_csk, inet_hashtables, ip_output, tcp_output
-from procession.net.ipv4.skbuff import TcpSkb
+from procession.net.ipv4.skbuff import OPTION_TS, TcpSkb
 from procession.net.ipv4.sock import TcpSock, TimewaitSock, inet_net, jiffies
 
 if TYPE_CHECKING:
@@ -135,5 +135,5 @@ def _timewait_ack(k: Kernel, tw: TimewaitSock, skb: TcpSkb) -> None:
     reply.ack_seq = tw.rcv_nxt
     reply.window, reply.rcv_wscale = tw.rcv_wnd, tw.rcv_wscale
     reply.computed = True
-    reply.tsval, reply.tsecr = jiffies(k), tw.ts_recent
+    reply.tsval, reply.tsecr, reply.rx_opt = jiffies(k), tw.ts_recent, OPTION_TS if tw.ts_recent else 0
     ip_output.ip_send(k, tw.net, reply)

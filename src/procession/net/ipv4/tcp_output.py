@@ -19,6 +19,7 @@ from procession.include.linux.tcp import (
     TCPHDR_RST,
     TCPHDR_SYN,
     TCPHDR_URG,
+    TCPOLEN_TSTAMP_ALIGNED,
 )
 from procession.include.linux.time import HZ
 from procession.net.ipv4 import ip_output
@@ -33,7 +34,7 @@ from procession.net.ipv4.inet_csk import (
     inet_csk_reset_xmit_timer,
     sk_reset_timer,
 )
-from procession.net.ipv4.skbuff import SKB_OVERHEAD, TcpSkb
+from procession.net.ipv4.skbuff import OPTION_TS, SKB_OVERHEAD, TcpSkb
 from procession.net.ipv4.sock import TcpSock, inet_net, jiffies
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ __all__ = (
     "tcp_current_mss",
     "tcp_full_space",
     "tcp_mtu_mss",
+    "tcp_options_len",
     "tcp_push_pending_frames",
     "tcp_receive_window",
     "tcp_retransmit_skb",
@@ -115,6 +117,11 @@ def tcp_space(sk: TcpSock) -> int:
 def tcp_full_space(sk: TcpSock) -> int:
     """Return how much may come when nothing is queued."""
     return tcp_win_from_space(sk.rcvbuf)
+
+
+def tcp_options_len(sk: TcpSock) -> int:
+    """Return how long the options of each segment of a connection are."""
+    return TCPOLEN_TSTAMP_ALIGNED if sk.tstamp_ok else 0
 
 
 def tcp_receive_window(sk: TcpSock) -> int:
@@ -186,7 +193,10 @@ def tcp_transmit_skb(sk: TcpSock, skb: TcpSkb) -> None:
     copy.data = bytes(skb.buf)
     copy.truesize = skb.truesize
     copy.mss, copy.wscale = skb.mss, skb.wscale
-    copy.tsval, copy.tsecr = jiffies(k), sk.ts_recent
+    if not skb.flags & TCPHDR_SYN:
+        copy.rx_opt = OPTION_TS if sk.tstamp_ok else 0
+    if copy.rx_opt:
+        copy.tsval, copy.tsecr = jiffies(k), sk.ts_recent
     copy.when, copy.rcv_wscale = skb.when, sk.rcv_wscale
     copy.hops = sk.uc_ttl if sk.uc_ttl >= 0 else 64
     copy.tos = sk.tos
@@ -458,11 +468,12 @@ def tcp_push_pending_frames(sk: TcpSock, mss_now: int, nonagle: int) -> None:
 def tcp_connect(sk: TcpSock) -> None:
     """Send the SYN (tcp_connect_init, tcp_connect)."""
     k = sk.kernel
+    # So long are segments to who does not say how long they may be.
     sk.mss_clamp = sk.user_mss or TCP_MSS_DEFAULT
     mss = tcp_mtu_mss(sk.net, len(sk.daddr))
-    sk.mss_clamp = max(sk.mss_clamp, mss) if not sk.user_mss else sk.user_mss
     sk.advmss = min(mss, sk.user_mss) if sk.user_mss else mss
-    sk.mss_cache = max(mss, TCP_MIN_MSS - 40)
+    sk.rcv_mss = TCP_MIN_MSS
+    sk.mss_cache = max(min(mss, sk.mss_clamp), 48 + TCPOLEN_TSTAMP_ALIGNED) - TCPOLEN_TSTAMP_ALIGNED
     clamp = sk.window_clamp
     sk.rcv_wnd, sk.window_clamp, sk.rcv_wscale = tcp_select_initial_window(k, tcp_full_space(sk), sk.advmss, clamp)
     sk.rcv_ssthresh = sk.rcv_wnd

@@ -212,9 +212,7 @@ def retrans_to_secs(retrans: int) -> int:
 
 
 def tcp_getsockopt(current: Task, sk: TcpSock, optname: int, room: int) -> bytes:
-    """Return an option; raises EINVAL, ENOPROTOOPT."""
-    if room < 0:
-        raise LinuxError(Errno.EINVAL, "getsockopt: length")
+    """Return an option; raises ENOPROTOOPT."""
     if optname == TCP_INFO:
         return tcp_get_info(sk)
     if optname == TCP_CONGESTION:
@@ -246,7 +244,8 @@ def tcp_get_info(sk: TcpSock) -> bytes:
     """Return a struct tcp_info."""
     now = jiffies(sk.kernel)
     listening = sk.state == TCP_LISTEN
-    options = (1 | 2 if sk.tstamp_ok else 0) | (4 if sk.rcv_wscale else 0)
+    scaled = sk.rcv_wscale and sk.max_window
+    options = (1 if sk.tstamp_ok else 0) | (2 if sk.sack_ok else 0) | (4 if scaled else 0)
     return _INFO.pack(
         sk.state,
         0,
@@ -254,7 +253,7 @@ def tcp_get_info(sk: TcpSock) -> bytes:
         sk.probes_out & 0xFF,
         sk.backoff & 0xFF,
         options,
-        sk.snd_wscale | sk.rcv_wscale << 4 if sk.rcv_wscale else 0,
+        sk.snd_wscale | sk.rcv_wscale << 4 if scaled else 0,
         0,
         sk.rto * _USEC_PER_TICK,
         sk.ack_ato * _USEC_PER_TICK,
@@ -269,7 +268,7 @@ def tcp_get_info(sk: TcpSock) -> bytes:
         0,
         (now - sk.ack_lrcvtime) * _MSEC_PER_TICK & UINT_MAX,
         (now - sk.rcv_tstamp) * _MSEC_PER_TICK & UINT_MAX,
-        tcp_output.tcp_mtu_mss(sk.net, 4) + 40 if sk.tstamp_ok else 0,
+        tcp_output.tcp_mtu_mss(sk.net, 4) + 40 if any(sk.daddr) else 0,
         sk.rcv_ssthresh,
         sk.srtt * _USEC_PER_TICK >> 3,
         sk.mdev * _USEC_PER_TICK >> 2,

@@ -153,6 +153,11 @@ def _write_timeout(sk: TcpSock) -> bool:
     return timed_out
 
 
+def _ssthresh(sk: TcpSock) -> int:
+    """Return where the congestion window grows slowly from now on (bictcp_recalc_ssthresh, tcp_reno_ssthresh)."""
+    return max(sk.snd_cwnd * 717 // 1024 if sk.congestion == b"cubic" else sk.snd_cwnd >> 1, 2)
+
+
 def _retransmit_timer(sk: TcpSock) -> None:
     """What was sent was not acknowledged in time (tcp_retransmit_timer)."""
     if not sk.packets_out or not sk.write_queue:
@@ -168,8 +173,10 @@ def _retransmit_timer(sk: TcpSock) -> None:
         if _write_timeout(sk):
             return
         if not sk.csk_retransmits:
-            sk.snd_ssthresh = max(sk.snd_cwnd >> 1, 2)
-        sk.snd_cwnd = 1
+            sk.snd_ssthresh = _ssthresh(sk)
+            sk.frto_highmark = sk.snd_nxt
+        # Too much may be for whom the window never was the limit (tcp_enter_frto).
+        sk.snd_cwnd = min(sk.snd_cwnd, sk.packets_out + 1)
         tcp_output.tcp_retransmit_skb(sk, sk.write_queue[0])
         sk.backoff += 1
         sk.csk_retransmits += 1

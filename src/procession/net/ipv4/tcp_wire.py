@@ -1,6 +1,8 @@
 """The head of a segment as bytes, which only raw sockets see and send (tcp_options_write of net/ipv4/tcp_output.c).
 
 To all others a segment is a TcpSkb, whose places in the streams never wrap.
+
+Differs: nobody is told which data has come out of order (SACK), which only a raw socket can send.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from procession.include.linux.tcp import TCP_HEADER, TCPHDR_ACK, TCPHDR_FIN, TCP
 from procession.lib.checksum import csum_fold, ip_compute_csum
 from procession.net.ipv4 import route
 from procession.net.ipv4.inet_hashtables import inet_lookup_established
-from procession.net.ipv4.skbuff import OPTION_SACK_ADVERTISE, OPTION_TS, InetSkb, TcpSkb, skb_truesize
+from procession.net.ipv4.skbuff import OPTION_SACK_ADVERTISE, OPTION_TS, InetSkb, TcpSkb, packet_truesize
 from procession.net.ipv4.sock import TcpSock
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ def tcp_parse(net: NetNamespace, packet: InetSkb) -> TcpSkb | None:
     skb = TcpSkb(packet.saddr, source, packet.daddr, dest)
     skb.protocol, skb.hops, skb.tos = packet.protocol, packet.hops, packet.tos
     skb.data = data[offset:]
-    skb.truesize = skb_truesize(len(data))
+    skb.truesize = packet_truesize(len(data), six=len(packet.daddr) == 16)
     skb.flags, skb.urg, skb.rx_opt = flags & _FLAGS, urg, 0
     sk = inet_lookup_established(net, skb.saddr, source, skb.daddr, dest)
     skb.seq, skb.ack_seq, skb.window = seq, ack_seq, window

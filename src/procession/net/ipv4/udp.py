@@ -160,12 +160,13 @@ def udplite_rcv(k: Kernel, net: NetNamespace, skb: InetSkb) -> None:
 
 def _queue(sk: UdpSock, skb: InetSkb, name: str) -> None:
     counts = inet_net(sk.net)
-    if datagram.queue_rcv_skb(sk, skb):
+    error = datagram.queue_rcv_skb(sk, skb, raw.udp_head(skb) if sk.sk_filter is not None else b"")
+    if not error:
         counts.count(name + "InDatagrams")
-    else:
-        sk.drops += 1
+        return
+    if error == Errno.ENOMEM:
         counts.count(name + "RcvbufErrors")
-        counts.count(name + "InErrors")
+    counts.count(name + "InErrors")
 
 
 def _mcast_deliver(net: NetNamespace, skb: InetSkb) -> None:
@@ -174,7 +175,7 @@ def _mcast_deliver(net: NetNamespace, skb: InetSkb) -> None:
     for sk in list(udp_table(net, skb.protocol).get(skb.dest, ())):
         if _score(sk, skb, dif) < 0:
             continue
-        joined = any(group == skb.daddr for group, _ in sk.mc_list)
+        joined = any(group == skb.daddr for group, _, _ in sk.mc_list)
         if route.is_multicast(skb.daddr) and not joined and not sk.mc_all:
             continue
         copy = InetSkb(skb.data, skb.saddr, skb.source, skb.daddr, skb.dest)
@@ -226,6 +227,8 @@ def udp_sendmsg(
     if target is None:
         if sk.state != TCP_ESTABLISHED:
             raise LinuxError(Errno.EDESTADDRREQ, "to whom?")
+        if to is not None and len(sk.daddr) == 4:
+            raise LinuxError(Errno.ENETUNREACH, "an IPv4 address that was not named as one")
         target = (sk.daddr, sk.dport)
     if six and len(target[0]) == 4:
         _check_urgent(flags)

@@ -1,0 +1,418 @@
+/* A raw socket plays the other end of connections: segments that no kernel of today sends, and what each is answered.
+ */
+// needs: root
+// differs: the loopback's packets, windows, numbers of tries and answers to bad segments have changed since
+#include "raw_peer.h"
+
+static void info(int fd) {
+  struct tcp_info i;
+  socklen_t n = sizeof i;
+  must(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &i, &n));
+  say("  options %u, segments %u and %u, advertised %u, path %u, scales %u %u", i.tcpi_options, i.tcpi_snd_mss, i.tcpi_rcv_mss, i.tcpi_advmss, i.tcpi_pmtu, i.tcpi_snd_wscale, i.tcpi_rcv_wscale);
+}
+
+static void order(void) {
+  int s = opened("out of order");
+  put(11, 1, ACK | PSH, "klmno");
+  heard("the third part");
+  put(6, 1, ACK | PSH, "fghij");
+  heard("the second");
+  put(6, 1, ACK | PSH, "fghij");
+  heard("the second again");
+  read_of(s, "nothing yet");
+  put(1, 1, ACK | PSH, "abcde");
+  heard("the first");
+  read_of(s, "all");
+  put(4, 1, ACK | PSH, "deFG");
+  heard("what was there");
+  put(14, 1, ACK | PSH, "noPQ");
+  heard("half of it new");
+  read_of(s, "the new half");
+  put(20, 1, ACK | PSH, "uvw");
+  put(18, 1, ACK | PSH, "stuv");
+  heard("a hole, and over it");
+  read_of(s, "its data");
+  put(22, 1, ACK | PSH, "xyz");
+  read_of(s, "the rest");
+  put(60000, 1, ACK | PSH, "far");
+  heard("outside the window");
+  put(25, 60000, ACK | PSH, "?");
+  heard("what was never sent is acknowledged");
+  put(25, 1, PSH, "!");
+  heard("without an ACK");
+  put(20, 1, SYN, "");
+  heard("an old SYN");
+  state(s);
+  put(40, 1, ACK | FIN, "");
+  heard("the end comes early");
+  put(25, 1, ACK | PSH, "123456789012345");
+  heard("what was before it");
+  state(s);
+  put(1, 1, ACK | PSH, "abc");
+  heard("an old one after the end");
+  put(41, 1, ACK | PSH, "abc");
+  heard("a new one after the end");
+  put(41, 0, RST, "");
+  state(s);
+  close(s);
+  s = opened("what is there already, and what covers it");
+  put(5, 1, ACK | PSH, "ef");
+  put(5, 1, ACK | PSH, "efg");
+  put(9, 1, ACK | PSH, "i");
+  put(11, 1, ACK | PSH, "kl");
+  put(6, 1, ACK | PSH, "f");
+  put(8, 1, ACK | PSH, "hijk");
+  put(7, 1, ACK | PSH, "ghijkl");
+  put(20, 1, ACK | FIN, "");
+  heard("early");
+  put(1, 1, ACK | PSH, "abcd");
+  heard("the first");
+  read_of(s, "all");
+  put(13, 1, ACK | PSH, "mnopqrst");
+  heard("over the end");
+  state(s);
+  close(s);
+  heard("closed unread");
+  s = opened("a SYN within");
+  put(5, 1, SYN | ACK, "");
+  heard("a SYN");
+  state(s);
+  close(s);
+}
+
+static void urgent(void) {
+  int s = opened("urgent");
+  char c = 0;
+  put_with(p, 0, 1, 1, ACK | URG | PSH, 5, "ab", 2);
+  heard("the mark stands further on");
+  show("not there yet", recv(s, &c, 1, MSG_OOB));
+  state(s);
+  put(3, 1, ACK | PSH, "cd!f");
+  heard("it is there");
+  show("urgent", recv(s, &c, 1, MSG_OOB | MSG_DONTWAIT));
+  say("%c", c);
+  put_with(p, 0, 1, 1, ACK | URG | PSH, 1, "ab", 2);
+  heard("an old mark");
+  read_of(s, "before the mark");
+  read_of(s, "after it");
+  put_with(p, 0, 7, 1, ACK | URG | PSH, 0, "gh", 2);
+  heard("a mark at 0");
+  read_of(s, "all");
+  state(s);
+  put(9, 1, RST, "");
+  close(s);
+}
+
+/* The end that closes first, and what is left of it. */
+static void ends(void) {
+  int s = opened("closed, FIN_WAIT2");
+  close(s);
+  heard("closed");
+  put(1, 2, ACK, "");
+  heard("acknowledged");
+  put(50000, 2, ACK | PSH, "far");
+  heard("outside the window");
+  put(1, 2, ACK, "");
+  heard("nothing new");
+  put(1, 2, ACK | FIN, "");
+  heard("the end");
+  put(1, 2, ACK | FIN, "");
+  heard("the end again");
+  put(2, 2, ACK | PSH, "late");
+  heard("data");
+  put(2, 2, RST, "");
+  heard("a RST");
+  put(2, 2, ACK | FIN, "");
+  heard("nobody is there any more");
+
+  s = opened("data to who has closed");
+  close(s);
+  heard("closed");
+  put(1, 2, ACK, "");
+  put(1, 2, ACK | PSH, "data");
+  heard("data");
+  put(5, 2, ACK | FIN, "");
+  heard("afterwards");
+
+  s = opened("data with the acknowledgement");
+  close(s);
+  heard("closed");
+  put(1, 2, ACK | PSH, "data");
+  heard("data");
+  put(5, 2, ACK | FIN, "");
+  heard("afterwards");
+
+  s = opened("a SYN in FIN_WAIT2");
+  close(s);
+  heard("closed");
+  put(1, 2, ACK, "");
+  put(3, 2, SYN, "");
+  heard("a SYN");
+  put(1, 2, ACK | FIN, "");
+  heard("afterwards");
+
+  s = opened("a RST in FIN_WAIT2");
+  close(s);
+  heard("closed");
+  put(1, 2, ACK, "");
+  put(1, 2, RST, "");
+  heard("a RST");
+  put(1, 2, ACK | FIN, "");
+  heard("afterwards");
+
+  s = opened("both at once, CLOSING");
+  shutdown(s, SHUT_WR);
+  heard("shut down");
+  put(1, 1, ACK | FIN, "");
+  heard("the other's end, which has not seen ours");
+  state(s);
+  put(2, 2, ACK, "");
+  heard("now it has");
+  state(s);
+  put(2, 2, SYN, "");
+  heard("an old SYN");
+  put(300, 0, SYN, "");
+  heard("a new SYN");
+  put(301, 1, ACK, "");
+  close(s);
+  s = (int)must(accept(l, NULL, NULL));
+  state(s);
+  put(301, 1, RST, "");
+  close(s);
+
+  s = opened("the other end first, LAST_ACK");
+  put(1, 1, ACK | FIN, "");
+  heard("its end");
+  state(s);
+  shutdown(s, SHUT_WR);
+  heard("ours");
+  state(s);
+  put(2, 2, ACK, "");
+  state(s);
+  close(s);
+
+  s = opened("half closed");
+  shutdown(s, SHUT_RDWR);
+  heard("shut down");
+  put(1, 2, ACK | PSH, "data");
+  heard("data");
+  state(s);
+  read_of(s, "it is read");
+  put(5, 2, ACK | FIN, "");
+  heard("its end");
+  state(s);
+  close(s);
+
+  s = opened("does not linger");
+  int now = -1;
+  must(setsockopt(s, IPPROTO_TCP, TCP_LINGER2, &now, sizeof now));
+  close(s);
+  heard("closed");
+  put(1, 2, ACK, "");
+  heard("acknowledged");
+  put(1, 2, ACK | FIN, "");
+  heard("the end");
+}
+
+/* Before there is a connection. */
+/* How long segments are, and what stands in their heads. */
+static void options(void) {
+  static unsigned char all[] = { 2, 4, 1, 0, 4, 2, 8, 10, 0, 0, 0, 9, 0, 0, 0, 0, 1, 1, 1, 1 };
+  static char many[1500];
+  guard();
+  say("-- no options");
+  put(0, 0, SYN, "");
+  heard("a SYN");
+  put(1, 1, ACK, "");
+  int s = (int)must(accept(l, NULL, NULL));
+  must(send(s, many, 1200, 0));
+  heard("sent");
+  info(s);
+  put(1, 1201, RST, "");
+  close(s);
+  guard();
+  say("-- all options");
+  put_with(all, 20, 0, 0, SYN, 0, "", 0);
+  heard("a SYN");
+  unsigned char times[] = { 1, 1, 8, 10, 0, 0, 0, 10, p[48], p[49], p[50], p[51] };
+  put_with(times, 12, 1, 1, ACK, 0, "", 0);
+  s = (int)must(accept(l, NULL, NULL));
+  must(send(s, many, 1200, 0));
+  heard("sent");
+  info(s);
+  put(1, 1201, RST, "");
+  close(s);
+  guard();
+  say("-- an old time");
+  all[4] = all[5] = 1;
+  put_with(all, 20, 0, 0, SYN, 0, "", 0);
+  heard("a SYN");
+  times[7] = 8;
+  put_with(times, 12, 1, 1, ACK, 0, "", 0);
+  heard("an ACK that is older");
+  times[7] = 9;
+  put_with(times, 12, 1, 1, ACK, 0, "", 0);
+  s = (int)must(accept(l, NULL, NULL));
+  times[7] = 7;
+  put_with(times, 12, 1, 1, ACK | PSH, 0, "old", 3);
+  heard("data that is older");
+  put_with(times, 12, 1, 1, ACK, 0, "", 0);
+  heard("an ACK that was overtaken");
+  put_with(times, 12, 1, 0, ACK, 0, "", 0);
+  heard("an old one");
+  times[7] = 8;
+  put_with(times, 12, 1, 1, ACK | PSH, 0, "new", 3);
+  heard("data that is older by one");
+  times[7] = 7;
+  put_with(times, 12, 4, 1, ACK | PSH, 0, "new", 3);
+  heard("by two");
+  read_of(s, "read");
+  close(s);
+  heard("closed");
+  times[7] = 20;
+  put_with(times, 12, 4, 2, ACK | FIN, 0, "", 0);
+  heard("its end");
+  times[7] = 19;
+  put_with(times, 12, 4, 2, ACK | FIN, 0, "", 0);
+  heard("older, after the end");
+  put_with(times, 12, 5, 2, RST, 0, "", 0);
+  put_with(times, 12, 60, 2, SYN, 0, "", 0);
+  heard("an older SYN");
+  times[7] = 21;
+  put_with(times, 12, 3, 2, SYN, 0, "", 0);
+  heard("a newer SYN, of a smaller number");
+  put(4, 1, RST, "");
+}
+
+static void half_open(void) {
+  guard();
+  say("-- half open");
+  put(0, 0, SYN, "");
+  heard("a SYN");
+  put(0, 0, SYN, "");
+  heard("again");
+  put(1, 7, ACK, "");
+  heard("another number is acknowledged");
+  put(1, 1, FIN, "");
+  heard("no ACK");
+  put(90000, 1, ACK | PSH, "far");
+  heard("outside the window");
+  put(90000, 1, RST, "");
+  heard("a RST outside the window");
+  put(1, 1, ACK | SYN, "");
+  heard("a SYN of the next number");
+  put(1, 1, ACK, "");
+  heard("its end");
+  guard();
+  say("-- reset");
+  put(0, 0, SYN, "");
+  heard("a SYN");
+  put(1, 0, RST, "");
+  heard("a RST");
+  put(1, 1, ACK, "");
+  heard("its end");
+  guard();
+  say("-- to who listens");
+  put(1, 1, ACK | RST, "");
+  heard("a RST");
+  put(1, 1, FIN, "");
+  heard("a FIN");
+  put(1, 1, SYN | RST, "");
+  heard("a SYN and RST");
+  guard();
+  say("-- with data at once");
+  put(0, 0, SYN, "");
+  heard("a SYN");
+  put(1, 1, ACK | PSH | FIN, "hello");
+  heard("hello, and the end");
+  int s = (int)must(accept(l, NULL, NULL));
+  state(s);
+  read_of(s, "it is read");
+  put(7, 1, RST, "");
+  state(s);
+  close(s);
+}
+
+static void calls(void) {
+  static const unsigned char mss[] = { 2, 4, 1, 0 };
+  close(l);
+  int c = calling("called");
+  put(0, 9, SYN | ACK, "");
+  heard("another number is acknowledged");
+  put(0, 9, ACK, "");
+  heard("another number, no SYN");
+  put(0, 0, RST, "");
+  heard("a RST without an ACK");
+  put(0, 1, ACK, "");
+  heard("no SYN");
+  put(0, 0, FIN, "");
+  heard("no flag that counts");
+  state(c);
+  put_with(mss, 4, 0, 1, SYN | ACK, 0, "", 0);
+  heard("answered");
+  state(c);
+  must(send(c, "hello", 5, 0));
+  heard("sent");
+  put(1, 3, ACK, "");
+  heard("a part is acknowledged");
+  put(1, 2, ACK, "");
+  heard("less is acknowledged");
+  sleep_ms(300);
+  heard("after 0.3 s");
+  put(1, 6, ACK, "");
+  window = 0;
+  put(1, 6, ACK, "");
+  heard("no window");
+  must(send(c, "more", 4, 0));
+  heard("sent");
+  sleep_ms(300);
+  heard("after 0.3 s");
+  window = 2;
+  put(1, 6, ACK, "");
+  heard("a small window");
+  window = 4096;
+  put(1, 8, ACK, "");
+  heard("the window opens");
+  put(1, 10, ACK, "");
+  info(c);
+  put(1, 10, RST, "");
+  state(c);
+  close(c);
+  c = calling("no options in the answer");
+  info(c);
+  put(0, 1, SYN | ACK, "");
+  heard("answered");
+  must(send(c, p, 1000, 0));
+  heard("sent");
+  info(c);
+  put(1, 1001, RST, "");
+  close(c);
+  c = calling("refused");
+  put(0, 1, RST | ACK, "");
+  state(c);
+  close(c);
+  c = calling("both call");
+  put(0, 0, SYN, "");
+  heard("a SYN");
+  state(c);
+  put(1, 90, ACK, "");
+  heard("another number is acknowledged");
+  state(c);
+  put(1, 1, ACK, "");
+  heard("acknowledged");
+  state(c);
+  put(1, 1, RST, "");
+  state(c);
+  close(c);
+}
+
+int main(void) {
+  begin();
+  order();
+  urgent();
+  ends();
+  options();
+  half_open();
+  calls();
+  return 0;
+}
