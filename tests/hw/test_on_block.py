@@ -6,6 +6,8 @@ import mmap
 from pathlib import Path
 import platform
 
+from machine import AX, CODE
+from machine import Machine as Machines
 import pytest
 
 from procession import Machine
@@ -33,6 +35,27 @@ def test_the_run_is_the_same_without(how, monkeypatch):
         monkeypatch.setattr(engine, "_HAS_MEMFD", False)
     assert hash_of_a_run() == usual
     assert bool(engine._made) == (how == "no files in memory" and engine._ON_BLOCK is not None)
+
+
+def test_a_run_ends_where_the_machine_code_ends_it(monkeypatch):
+    """In the same block, with the same count, and goes on from there."""
+    def ends():
+        m = Machines()
+        m.code("31c0 48ffc0 eb00 48ffc0 90 90 483d40420f00 75f1 0f05")
+        found, ip = [], CODE
+        for ns in (1, 2, 3, 4, 5, 7, 11):
+            m.run(ip, ns=ns)
+            ip = m.cpu.q[m.ip]
+            found.append((ip, m.cpu.q[AX], m.cpu.spent(), m.cpu.was_cut(), m.cpu.block_end()))
+        m.cpu.close()
+        return found
+
+    usual = ends()
+    monkeypatch.setattr(engine, "_made", [])
+    monkeypatch.setattr(engine, "_ON_BLOCK", None)
+    assert ends() == usual
+    assert len({ip for ip, *_ in usual}) > 1
+    assert {cut for *_, cut, _ in usual} == {True}
 
 
 def refuse(real):
