@@ -13,6 +13,7 @@ import pytest
 import typer
 
 from procession.cli import commands, explore, mistakes, output, words
+from procession.cli import grade as grade_command
 from procession.cli import lab as lab_command
 from procession.cli.mistakes import FAILED
 from procession.cli.published import read_ports
@@ -25,6 +26,7 @@ from procession.explorer.steps import Node
 from procession.explorer.token import TokenError, fingerprint, load_program, make
 from procession.grading.lab import LabError, load_lab
 from procession.hw.chooser import GETS_NUMBER, IS_INTERRUPTED, IS_REFUSED, RUNS_NEXT, STOPS_INSIDE, TRANSFERS, Choice
+from procession.include.linux.errno import Errno, LinuxError
 from procession.tools.fault_inject import FAULT_KINDS, parse_spec
 
 
@@ -65,6 +67,25 @@ def test_a_program_is_told_from_others():
     assert fingerprint(Subject(["/a"], root=dict(reversed(files.items())))) == one
     others = {fingerprint(Subject(*of)) for of in ((["/a"],), (["/b"],), (program,), (print,), (len,))}
     assert len(others | {one, fingerprint(Subject(["/a"], root={"/a": b"x", "/b": b"z"}))}) == 7
+
+
+def test_a_file_is_looked_for_where_the_guest_does(tmp_path):
+    """Another content is another program; what is not there is told by its name."""
+    (tmp_path / "bin").mkdir()
+    file = tmp_path / "bin" / "prog"
+    asked = [(["prog"], {}), (["prog"], {"env": {"PATH": "/no:/bin"}}), (["/bin/prog"], {}), (["./prog"], {"cwd": "/bin"})]
+
+    def found():
+        return [fingerprint(Subject(command, root=str(tmp_path), **more)) for command, more in asked]
+
+    without = found()
+    file.write_text("one")
+    one = found()
+    assert len(set(one)) == 1
+    assert not set(one) & set(without)
+    file.write_text("two")
+    assert not set(found()) & set(one)
+    assert fingerprint(Subject(["prog"], root=str(tmp_path), env={"PATH": "/no"})) == without[0]
 
 
 def test_where_a_program_stands(tmp_path):
@@ -228,6 +249,33 @@ def test_a_search_shows_how_far_it_is_on_a_terminal(monkeypatch, capsys):
     assert "reductions" in said
     assert "40/100" in said
     assert "20/s, 3 differ, 1 failures" in said
+
+
+def test_a_grade_shows_how_far_it_is_on_a_terminal(monkeypatch, capsys):
+    monkeypatch.setattr(grade_command.os, "isatty", lambda _: False)
+    with grade_command._progress() as tell:
+        assert tell is None
+    monkeypatch.setattr(grade_command.os, "isatty", lambda _: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+    with grade_command._progress() as tell:
+        tell(SimpleNamespace(name="says"), SimpleNamespace(schedules=40, left=60, seconds=2.0))
+    assert "says: 40 schedules, 60 known to be left, 20/s" in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(("wrong", "code", "said"), [
+    (ValueError("no such trace"), 2, "no such trace"), (LinuxError(Errno.ENOEXEC, why="of another kind"), 2,
+    "prog: of another kind"), (LinuxError(Errno.ENOENT), 2, "prog: ENOENT"),
+    (FileNotFoundError(2, "No such file or directory", "lab.toml"), FAILED, "lab.toml: No such file or directory"),
+])
+def test_what_cannot_be_graded_is_said(monkeypatch, capsys, wrong, code, said):
+    def grade(*_, **__):
+        raise wrong
+
+    monkeypatch.setattr("procession.grading.grade", grade)
+    with pytest.raises(SystemExit) as ended:
+        grade_command.grade(Path("prog"), Path("lab.toml"))
+    assert (ended.value.code, capsys.readouterr().err) == (code, f"procession: {said}\n")
 
 
 def test_a_token_of_another_run_is_refused(monkeypatch, capsys):
