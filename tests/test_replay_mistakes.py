@@ -27,7 +27,8 @@ def choices_of(lines):
 
 
 @pytest.mark.parametrize(("change", "complaint"), [
-    ({"candidates": []}, "is no choice"), ({"candidates": ["17", "18"]}, "is no choice"), ({"answer": 0}, "is no choice"),
+    ({"candidates": []}, "is no choice"), ({"candidates": ["17", "18"]}, "is no choice"),
+    ({"answer": 0}, "is no choice"),
     ({"answer": 9}, "is no choice"), ({"number": True}, "is no choice"), ({"kind": 1}, "is no choice"),
 ])
 def test_a_choice_that_is_none(recorded, tmp_path, change, complaint):
@@ -96,7 +97,7 @@ def test_a_run_ends_once(recorded):
     path, events = recorded
     replay = Replay(path)
     assert replay.find(parse_event("5")) == 5
-    with pytest.raises(TypeError, match="not 5.5"):
+    with pytest.raises(TypeError, match=r"not 5\.5"):
         replay.find(5.5)
     assert replay.finish().events == len(events)
     with pytest.raises(ValueError, match="the run has ended"):

@@ -73,7 +73,8 @@ def test_a_file_is_looked_for_where_the_guest_does(tmp_path):
     """Another content is another program; what is not there is told by its name."""
     (tmp_path / "bin").mkdir()
     file = tmp_path / "bin" / "prog"
-    asked = [(["prog"], {}), (["prog"], {"env": {"PATH": "/no:/bin"}}), (["/bin/prog"], {}), (["./prog"], {"cwd": "/bin"})]
+    env = {"PATH": "/no:/bin"}
+    asked = [(["prog"], {}), (["prog"], {"env": env}), (["/bin/prog"], {}), (["./prog"], {"cwd": "/bin"})]
 
     def found():
         return [fingerprint(Subject(command, root=str(tmp_path), **more)) for command, more in asked]
@@ -260,7 +261,8 @@ def test_a_grade_shows_how_far_it_is_on_a_terminal(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "120")
     with grade_command._progress() as tell:
         tell(SimpleNamespace(name="says"), SimpleNamespace(schedules=40, left=60, seconds=2.0))
-    assert "says: 40 schedules, 60 known to be left, 20/s" in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().err)
+    said = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().err)
+    assert "says: 40 schedules, 60 known to be left, 20/s" in said
 
 
 @pytest.mark.parametrize(("wrong", "code", "said"), [

@@ -98,7 +98,8 @@ def test_code_that_does_something_else(cpu, code, complaint):
 
 
 @pytest.mark.parametrize(("registers", "complaint"), [
-    ({"RIP": None}, r"RIP found at \[\]"), ({"XMM15": "XMM14"}, r"XMM15 found at \[\d+\]|XMM registers are not in a row"),
+    ({"RIP": None}, r"RIP found at \[\]"),
+    ({"XMM15": "XMM14"}, r"XMM15 found at \[\d+\]|XMM registers are not in a row"),
 ])
 def test_registers_that_are_elsewhere(cpu, registers, complaint):
     numbers = {name: getattr(x86_const, f"UC_X86_REG_{name}") for name in ("RIP", "XMM14", "XMM15")}
@@ -129,7 +130,7 @@ def test_a_stop_that_does_not_come(cpu):
 
 def test_a_field_that_does_not_help_is_left_as_it_was(cpu, monkeypatch):
     asked = []
-    monkeypatch.setattr(calibration, "_ends_behind_a_store", lambda cpu: asked.append(handle()) or True)
+    monkeypatch.setattr(calibration, "_ends_behind_a_store", lambda _: asked.append(handle()) or True)
     peeker = calibration.Peeker()
 
     def handle():
@@ -178,10 +179,10 @@ class Other:
 
 
 @pytest.mark.parametrize(("others", "complaint"), [
-    ({"count": lambda kind: (2, 0)}, "cannot count: "),
+    ({"count": lambda *_: (2, 0)}, "cannot count: "),
     ({"hook": lambda *_: (2, 0, None)}, "cannot hook: "),
-    ({"start": lambda begin, end: 8}, "Unicorn: Invalid memory fetch"),
-    ({"start": lambda begin, end: 0}, "does not enter user mode"),
+    ({"start": lambda *_: 8}, "Unicorn: Invalid memory fetch"),
+    ({"start": lambda *_: 0}, "does not enter user mode"),
 ])
 def test_a_library_that_refuses_is_an_error(monkeypatch, others, complaint):
     real = unicorn_cpu._Engine
@@ -191,7 +192,7 @@ def test_a_library_that_refuses_is_an_error(monkeypatch, others, complaint):
 
 
 def test_a_run_that_the_library_refuses(m):
-    m.cpu._start = lambda begin, end: 8
+    m.cpu._start = lambda *_: 8
     with pytest.raises(CpuError, match=f"Unicorn: Invalid memory fetch .* at {CODE:#x}"):
         m.run()
     assert not m.cpu.running
@@ -203,7 +204,7 @@ def test_calibration_leaves_no_disorder(monkeypatch):
         return -1
 
     monkeypatch.setattr(unicorn_cpu, "_exit_requests", [])
-    monkeypatch.setattr(unicorn_cpu, "_warn", lambda text: None)
+    monkeypatch.setattr(unicorn_cpu, "_warn", lambda _: None)
     monkeypatch.setattr(calibration, "find_exit_request", careless)
     with pytest.raises(CpuError, match="left the CPU in disorder"):
         Machine()
