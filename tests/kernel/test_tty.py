@@ -239,7 +239,7 @@ def test_a_window_that_changes_is_told_to_the_foreground_once():
 
 def test_a_console_that_takes_nothing_more_hangs_up():
     async def main(sys):
-        await sys.signal(sys.SIGHUP, lambda sig: heard.append(sig))
+        await sys.signal(sys.SIGHUP, heard.append)
         await sys.print("before")
         console.gone = True
         for _ in range(2):
