@@ -163,3 +163,29 @@ def test_what_no_call_takes(name, args, error):
             await getattr(sys, name)(*args)
 
     run(main)
+
+
+def test_addresses_of_all_kinds_and_pointers_to_them():
+    """A netlink socket's is a pair of numbers; bytes are an address as the kernel has it; pointers are the kernel's."""
+    async def main(sys):
+        fd = await sys.socket(16, sys.SOCK_RAW, 0)
+        await sys.bind(fd, (77, 3))
+        await sys.print(await sys.getsockname(fd))
+        for out_of_range in (1 << 32, 0), (-1, 0):
+            with pytest.raises(ValueError, match="bind"):
+                await sys.bind(fd, out_of_range)
+        name, length = bytearray(20), bytearray((20).to_bytes(4, "little"))
+        await sys.getsockname(fd, name, length)
+        await sys.print(name[:12].hex(), length[0])
+        await sys.connect(fd, (88, 0))
+        await sys.print(await sys.getpeername(fd))
+        length[0] = 8
+        await sys.getpeername(fd, name, length)
+        await sys.print(name[:12].hex(), length[0])
+        local = await sys.socket(sys.AF_UNIX, sys.SOCK_DGRAM, 0)
+        await sys.bind(local, b"\1\0/tmp/bytes\0")
+        await sys.print(await sys.getsockname(local))
+
+    assert Machine().run(main).output == (
+        "(77, 3)\n100000004d00000003000000 12\n(88, 0)\n100000005800000003000000 12\n/tmp/bytes\n"
+    )

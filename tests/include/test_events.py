@@ -159,6 +159,31 @@ def test_a_listener_that_raises_is_taken_out_and_the_run_goes_on(error):
     assert warned[0].filename == __file__
 
 
+@pytest.mark.parametrize("name", EVENTS)
+def test_of_each_event_a_listener_that_raises_is_told_with_what_it_got(name):
+    """The next listener hears the event all the same, and the first none any more."""
+    heard = []
+
+    def listener(event):
+        raise OSError("mine")
+
+    kinds = get_type_hints(EVENTS[name], vars(events))
+    fields = tuple("x" if kinds[field] is str else () if field == "args" else n
+                   for n, field in enumerate(event_fields(name)))
+    machine = Machine(check=False)
+    machine.run(true)
+    trace = machine.trace
+    trace.subscribe(listener)
+    trace.subscribe(heard.append, name)
+    for _ in range(2):
+        getattr(trace, name)(*fields)
+    assert [event[COMMON_FIELDS:] for event in heard] == [fields] * 2
+    (found,) = trace.errors
+    assert (found.listener, found.event, str(found.error)) == (listener, heard[0], "mine")
+    assert type(found.event) is EVENTS[name]
+    assert [other for other in EVENTS if getattr(trace, other)] == [name]
+
+
 def test_a_warning_that_is_an_error_comes_out_of_run_and_is_no_bug():
     machine = Machine()
     machine.trace.subscribe(divides, "sys_enter")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from procession.include.linux.bug import KernelBug
+from procession.include.linux.errno import LinuxError
 from procession.include.linux.sched import (
     PF_KTHREAD,
     TASK_INTERRUPTIBLE,
@@ -99,3 +100,18 @@ def test_returning_to_user_mode_is_a_bug(k):
     thread.started = True
     with pytest.raises(KernelBug, match="returned to user mode"):
         thread.run(k.init_task, None)
+
+
+def test_a_thread_that_cannot_be_made_is_its_creators_error(kd):
+    """kthreadd hands on what fork says, and goes on."""
+    log = []
+
+    async def body(current):
+        most, kd.max_threads = kd.max_threads, 0
+        with pytest.raises(LinuxError, match="EAGAIN"):
+            await kthread.kthread_create(current, until_stopped, log, "worker")
+        kd.max_threads = most
+        return await kthread.kthread_create(current, until_stopped, log, "worker")
+
+    assert run_in_task(kd, body).comm == "worker"
+    assert log == []

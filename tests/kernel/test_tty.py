@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 import struct
 
 import pytest
 
 from procession import Machine
+from procession.hw.console import BufferConsole, ConsoleAround
 from procession.include.linux.errno import Errno
 
 from .faults import ENFILE, ENOMEM, every_failure
@@ -195,3 +197,104 @@ def test_master_and_slave_on_several_cpus(cpus):
         await sys.print(data.count(b"\r\n"))
 
     assert run(main, cpus=cpus).output == "50\n"
+
+
+class Someone(ConsoleAround):
+    """At a console whose window changes, that lets nothing be written any more, or that brings a lot at once."""
+
+    def __init__(self, stdin=b"", sizes=(), gone=False):
+        super().__init__(BufferConsole(stdin))
+        self.sizes, self.gone = list(sizes), gone
+
+    def winsize(self):
+        return self.sizes.pop(0) if self.sizes else None
+
+    def write(self, fd, data):
+        if self.gone:
+            raise OSError(32, "Broken pipe")
+        super().write(fd, data)
+
+
+def test_a_window_that_changes_is_told_to_the_foreground_once():
+    async def main(sys):
+        changes = []
+        await sys.signal(sys.SIGWINCH, changes.append)
+        size = bytearray(8)
+        for line in range(3000):
+            assert await sys.read(0, 3) == b"ab\n"
+            if not line:
+                await sys.ioctl(0, 0x5413, size)
+                await sys.print(struct.unpack("<4H", size), changes)
+                console.sizes += [(30, 100), (30, 100), (31, 100)]
+        for _ in range(3):
+            with suppress(InterruptedError):
+                await sys.nanosleep(100_000_000)
+        await sys.ioctl(0, 0x5413, size)
+        await sys.print(struct.unpack("<4H", size), changes)
+
+    console = Someone(b"ab\n" * 4000)
+    said = [line for line in run(main, tty=True, console=console, winsize=(24, 80)).output.splitlines() if line != "ab"]
+    assert said == ["(24, 80, 0, 0) []", "(31, 100, 0, 0) [28, 28]"]
+
+
+def test_a_console_that_takes_nothing_more_hangs_up():
+    async def main(sys):
+        await sys.signal(sys.SIGHUP, heard.append)
+        await sys.print("before")
+        console.gone = True
+        for _ in range(2):
+            try:
+                await sys.write(1, b"x")
+            except OSError as error:
+                heard.append(Errno(error.errno).name)
+        heard.append(await sys.read(0, 10))
+
+    heard, console = [], Someone(b"typed\n")
+    result = run(main, tty=True, console=console)
+    assert sorted(result.output.splitlines()) == ["before", "typed"]
+    assert sorted(map(str, heard)) == ["1", "EIO", "EIO", "b''"]
+    assert "console: [Errno 32] Broken pipe" in [text for _, text in result.kernel.printk_log]
+
+
+def test_input_that_has_no_room_waits_for_its_reader():
+    async def main(sys):
+        await sys.nanosleep(100_000_000)
+        data = bytearray(4)
+        await sys.ioctl(0, 0x541B, data)
+        got = b""
+        while len(got) < len(typed):
+            got += await sys.read(0, 500)
+        await sys.print(int.from_bytes(data, "little"), got == typed)
+
+    typed = b"".join(b"line %d\n" % n for n in range(2000))
+    said = run(main, tty=True, console=Someone(typed)).output.splitlines()
+    assert [line for line in said if "line" not in line] == ["4093 True"]
+
+
+def test_a_stopped_console_takes_no_output():
+    async def main(sys):
+        settings = bytearray(36)
+        await sys.ioctl(1, 0x5401, settings)
+        settings[4:8] = bytes(4)  # without OPOST
+        await sys.ioctl(1, 0x5402, settings)
+        await sys.ioctl(1, 0x540A, 0)
+        await sys.fcntl(1, 4, 0o4000)
+        try:
+            await sys.write(1, b"not ")
+        except OSError as error:
+            refused = Errno(error.errno).name
+        await sys.ioctl(1, 0x540A, 1)
+        await sys.write(1, refused.encode())
+
+    assert run(main, tty=True).output == "EAGAIN"
+
+
+def test_a_console_that_nobody_has_open():
+    async def main(sys):
+        for fd in range(3):
+            await sys.close(fd)
+        await sys.nanosleep(50_000_000)
+        fd = await sys.open("/dev/hvc0", RDWR)
+        await sys.write(fd, b"again\n" + await sys.read(fd, 10))
+
+    assert run(main, tty=True, console=Someone(b"typed\n")).output.splitlines()[-2:] == ["again", "typed"]

@@ -7,6 +7,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/ptrace.h>
+#include <sys/user.h>
 
 enum { NR_SECCOMP = 317, SET_NO_NEW_PRIVS = 38, GET_NO_NEW_PRIVS = 39, CAP_AMBIENT = 47 };
 enum { ACTION_AVAIL = 2, IS_SET = 1, RAISE = 2, LOWER = 3, CLEAR_ALL = 4, NET_RAW = 13, SYS_TIME = 25 };
@@ -149,6 +150,104 @@ static void traced(void) {
   must(ptrace(PTRACE_SETOPTIONS, pid, 0, 0));
   must(ptrace(PTRACE_CONT, pid, 0, 0));
   say("%s", reap(pid));
+}
+
+enum { GETPPID = 64, GETPGRP = 65, GETUID = 24, GETSID = 147 }; /* by INT 0x80 */
+static long by_interrupt(long nr) {
+  long ax = nr;
+  __asm__ volatile("int $0x80" : "+a"(ax) : "b"(0L), "c"(0L), "d"(0L) : "memory", "r8", "r9", "r10", "r11");
+  return ax;
+}
+static long refused_by_interrupt(void) {
+  return INSTALL(LOAD(4), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_I386, 0, 4), LOAD(0),
+                 BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, GETPPID, 3, 0), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, GETPGRP, 3, 0),
+                 BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, GETSID, 3, 0), RETURN(ALLOW), RETURN(SECCOMP_RET_ERRNO | EDOM),
+                 RETURN(SECCOMP_RET_TRACE | 5), RETURN(SECCOMP_RET_TRAP | 6));
+}
+/* What a tracer sees of calls that filters decide about, and what becomes of the number that it changes. */
+static long refused_and_traced(void) {
+  return INSTALL(LOAD(4), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 0, 4), LOAD(0),
+                 BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 3, 0), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getpgrp, 3, 0),
+                 BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getsid, 3, 0), RETURN(ALLOW), RETURN(SECCOMP_RET_ERRNO | EPERM),
+                 RETURN(SECCOMP_RET_TRACE | 5), RETURN(SECCOMP_RET_TRAP | 6));
+}
+static void changed(pid_t pid, long nr, long ax) {
+  struct user_regs_struct regs;
+  must(ptrace(PTRACE_GETREGS, pid, 0, &regs));
+  regs.orig_rax = (unsigned long long)nr;
+  if (nr == -1) regs.rax = (unsigned long long)ax;
+  must(ptrace(PTRACE_SETREGS, pid, 0, &regs));
+}
+static void by_the_numbers(pid_t pid, int seen, int calls) {
+  static const long into[2][6] = { { 0, 0, SYS_getppid, SYS_getuid, -1, 1000 }, { 0, 0, GETPPID, GETUID, -1, 1000 } };
+  int status, events = 0;
+  while (must(waitpid(pid, &status, 0)), WIFSTOPPED(status)) {
+    int event = status >> 16, sig = WSTOPSIG(status);
+    struct user_regs_struct regs;
+    must(ptrace(PTRACE_GETREGS, pid, 0, &regs));
+    long nr = (long)regs.orig_rax;
+    if (sig == (SIGTRAP | 0x80) && (nr == SYS_getppid || nr == SYS_getpgrp || nr == SYS_getsid || nr == SYS_getuid || nr == 1000))
+      say("  call %d: %d", nr == SYS_getpgrp ? 1 : nr == SYS_getsid ? 2 : nr == SYS_getppid ? 3 : nr == SYS_getuid ? 4 : 5,
+          (int)regs.rax > 0 ? 1 : (int)regs.rax);
+    if (event) {
+      events++;
+      say("  event %d", event);
+      if (events > 1 && events <= 5) changed(pid, into[calls == 2][events], 77);
+    }
+    must(ptrace(calls == 1 ? PTRACE_SYSCALL : PTRACE_CONT, pid, 0, event || sig & 0x80 || sig == SIGSTOP ? 0 : sig));
+  }
+  say("%d: %s, %d events", seen, wait_str(status), events);
+}
+static void changing(int calls) {
+  pid_t pid;
+  int status;
+  say("%s", calls == 2 ? "by INT 0x80" : calls ? "with its calls looked at" : "without");
+  CHILD(pid) {
+    on_siginfo(SIGSYS, caught, 0);
+    must(ptrace(PTRACE_TRACEME, 0, 0, 0));
+    raise(SIGSTOP);
+    if (calls == 2) {
+      must(refused_by_interrupt());
+      say("refused: %ld", by_interrupt(GETPPID));
+      say("let through: %d", by_interrupt(GETPGRP) > 0);
+      for (int i = 0; i < 4; i++) say("into another: %ld", by_interrupt(GETPGRP));
+      _exit(0);
+    }
+    must(refused_and_traced());
+    show("refused", getppid_());
+    show("let through", syscall(SYS_getpgrp) > 0);
+    show("into a refused one", syscall(SYS_getpgrp));
+    show("into another", syscall(SYS_getpgrp));
+    show("into none", syscall(SYS_getpgrp));
+    show("into one that there is not", syscall(SYS_getpgrp));
+    say("trapped: ax as it was %d", syscall(SYS_getsid, 0) == SYS_getsid);
+    _exit(0);
+  }
+  must(waitpid(pid, &status, 0));
+  must(ptrace(PTRACE_SETOPTIONS, pid, 0, 0x81));
+  must(ptrace(calls == 1 ? PTRACE_SYSCALL : PTRACE_CONT, pid, 0, 0));
+  by_the_numbers(pid, 1, calls);
+}
+
+static void caught32(int sig, siginfo_t *info, void *context) {
+  (void)context;
+  int nr;
+  unsigned arch;
+  memcpy(&nr, (char *)info + 24, 4), memcpy(&arch, (char *)info + 28, 4);
+  say("signal %d errno %d call %d arch %x", sig, info->si_errno, nr, arch);
+}
+static void calls_of_32_bits(void) {
+  pid_t pid;
+  CHILD(pid) {
+    on_siginfo(SIGSYS, caught32, 0);
+    must(refused_by_interrupt());
+    say("refused %ld, of 64 bits not: %d", by_interrupt(GETPPID), getppid_() > 0);
+    say("traced by nobody %ld", by_interrupt(GETPGRP));
+    say("allowed %ld", by_interrupt(GETUID));
+    say("trapped: ax as it was %d", by_interrupt(GETSID) == GETSID);
+    _exit(0);
+  }
+  wait_for(pid);
 }
 
 static void arguments(void) {
@@ -325,6 +424,10 @@ int main(int argc, char **argv) {
   privileges();
   answers();
   traced();
+  changing(0);
+  changing(1);
+  changing(2);
+  calls_of_32_bits();
   arguments();
   not_programs();
   too_many();

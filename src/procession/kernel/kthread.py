@@ -17,7 +17,6 @@ from procession.include.linux.sched import (
     CLONE_FS,
     PF_FREEZER_NOSIG,
     PF_NOFREEZE,
-    PF_THREAD_BOUND,
     TASK_COMM_LEN,
     TASK_INTERRUPTIBLE,
     TASK_RUNNING,
@@ -41,7 +40,6 @@ __all__ = (
     "IdleThread",
     "Kthread",
     "KthreadThread",
-    "kthread_bind",
     "kthread_create",
     "kthread_create_nowait",
     "kthread_data",
@@ -239,13 +237,6 @@ async def kthread_run(current: Task, threadfn: ThreadFn, data: object, name: str
     p = await kthread_create(current, threadfn, data, name)
     sched.wake_up_process(p)
     return p
-
-
-def kthread_bind(p: Task, cpu: int) -> None:
-    """Tie a thread that has not run yet to one CPU."""
-    bug_on(p.state != TASK_UNINTERRUPTIBLE, "kthread_bind of a running thread", p)
-    p.cpus_allowed = 1 << cpu
-    p.flags |= PF_THREAD_BOUND
 
 
 async def kthread_stop(current: Task, p: Task) -> int:

@@ -451,9 +451,7 @@ class Entry:
         if self.trace.sys_enter:
             self.trace.sys_enter(nr, name, args)
         if current.seccomp_filter is not None:
-            made, result = await seccomp.judge(current, nr)
-            if not made:
-                return result
+            return await seccomp.judge(current, nr)
         if call is None:
             return _ENOSYS if nr < NR_SYSCALLS else _signed(thread.q[AX])
         return await _on_stack(current, call, args)

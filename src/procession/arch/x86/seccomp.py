@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from procession.arch.x86 import arguments, syscall_table
 from procession.arch.x86.syscall_table import NR
 from procession.include.asm.processor import SyscallStack
+from procession.include.asm.ptrace import AX
 from procession.include.linux.errno import Errno
 from procession.include.linux.limits import INT_MAX, UINT_MAX
 from procession.include.linux.sched import TIF_WORK_SYSCALL_ENTRY
@@ -14,8 +15,10 @@ from procession.include.linux.seccomp import (
     AUDIT_ARCH_I386,
     AUDIT_ARCH_X86_64,
     SECCOMP_MODE_STRICT,
+    SECCOMP_RET_ACTION_FULL,
     SECCOMP_RET_ALLOW,
     SECCOMP_RET_LOG,
+    SECCOMP_RET_TRACE,
 )
 from procession.include.linux.signal import SIGKILL
 from procession.kernel import exit, seccomp
@@ -63,19 +66,39 @@ def _int(nr: int) -> int:
 async def _judged(current: Task, nr: int, ip: int, verdict: int) -> int:
     """Do what the filters have decided about a call, which may be to make it after all."""
     _sys_enter(current, nr)
-    made, result = await seccomp.act(current, _int(nr), AUDIT_ARCH_X86_64, ip, verdict)
+    return await _carry_out(current, nr, ip, verdict)
+
+
+async def _carry_out(current: Task, nr: int, ip: int, verdict: int) -> int:
+    made, result = await _act(current, _int(nr), AUDIT_ARCH_X86_64, ip, verdict)
     if not made:
         return result
     thread: Any = current.thread
-    nr = thread.orig_ax  # a tracer may have changed it
-    call = current.kernel.syscalls.get(syscall_table.syscall_name(nr))
+    call = current.kernel.syscalls.get(syscall_table.syscall_name(thread.orig_ax))  # a tracer may have changed it
     if call is None:
-        value: int = thread.q[0]
-        return -int(Errno.ENOSYS) if nr >= 0 else value - (1 << 64) if value >> 63 else value
+        return -int(Errno.ENOSYS)
     answer = call.fn(current, *arguments.decode_saved(call, thread.q))
     if call.is_async:
         answer = await answer
     return answer or 0
+
+
+async def _act(current: Task, nr: int, arch: int, ip: int, verdict: int) -> tuple[bool, int]:
+    """Do as seccomp.act(); about what a tracer that was asked has left of the call the filters are asked once more."""
+    made, result = await seccomp.act(current, nr, arch, ip, verdict)
+    if not made or not _asks_tracer(verdict):
+        return made, result
+    thread: Any = current.thread
+    nr = _int(thread.orig_ax)
+    if nr < 0:
+        value: int = thread.q[AX]
+        return False, value - (1 << 64) if value >> 63 else value
+    verdict = seccomp.run_filters(current, nr, arch, ip, thread.syscall_get_arguments())
+    return (True, 0) if _asks_tracer(verdict) else await seccomp.act(current, nr, arch, ip, verdict)
+
+
+def _asks_tracer(verdict: int) -> bool:
+    return verdict & SECCOMP_RET_ACTION_FULL == SECCOMP_RET_TRACE
 
 
 def _sys_enter(current: Task, nr: int) -> None:
@@ -89,16 +112,16 @@ def _sys_enter(current: Task, nr: int) -> None:
     trace.sys_enter(nr, name, args)
 
 
-async def judge(current: Task, nr: int) -> tuple[bool, int]:
-    """Ask the filters about a call that a tracer has seen; returns as seccomp.act()."""
+async def judge(current: Task, nr: int) -> int:
+    """Ask the filters about a call that a tracer has seen, and make it unless they refuse it; returns its result."""
     thread = current.thread
     ip = thread.syscall_pc()
     verdict = seccomp.run_filters(current, _int(nr), AUDIT_ARCH_X86_64, ip, thread.syscall_get_arguments())
-    return await seccomp.act(current, _int(nr), AUDIT_ARCH_X86_64, ip, verdict)
+    return await _carry_out(current, nr, ip, verdict)
 
 
 async def judge32(current: Task, nr: int, words: tuple[int, ...]) -> tuple[bool, int]:
     """Ask the filters about a call by INT 0x80; returns as seccomp.act()."""
     ip = current.thread.syscall_pc()
     verdict = seccomp.run_filters(current, _int(nr), AUDIT_ARCH_I386, ip, words)
-    return await seccomp.act(current, _int(nr), AUDIT_ARCH_I386, ip, verdict)
+    return await _act(current, _int(nr), AUDIT_ARCH_I386, ip, verdict)

@@ -235,6 +235,10 @@ async def _do_call(current: Task, nr: int, name: str, call: Syscall | None) -> i
         made, verdict = await seccomp.judge32(current, nr, words)
         if not made:
             return verdict
+        nr = thread.orig_ax & UINT_MAX  # a tracer may have changed it, and the arguments
+        name, call = ia32_call(nr)
+        words = arguments.ia32_words(thread.q)
+        args = words if call is None else call.decode(words)
     if call is not None:
         result = call.fn(current, *args)
         if call.is_async:
