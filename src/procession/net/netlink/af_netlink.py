@@ -254,12 +254,17 @@ async def _wait_for_room(current: Task, sk: NetlinkSock, timeo: int) -> int:
 
 
 def netlink_filter(sk: NetlinkSock, skb: NetlinkSkb) -> bool:
-    """Cut a message to what its receiver's filter lets through; returns whether it is anything (sk_filter)."""
+    """Cut a message to what its receiver's filter lets through; returns whether it is anything (sk_filter).
+
+    What a filter drops stays as long as it was: its sender is told that all was sent.
+    """
     if sk.sk_filter is None:
         return True
     taken = filter.sk_filter(sk.sk_filter, skb.data)
+    if not taken:
+        return False
     skb.data = skb.data[:taken]
-    return bool(skb.data)
+    return True
 
 
 def netlink_detachskb(sk: NetlinkSock, skb: NetlinkSkb) -> None:
