@@ -2,10 +2,11 @@
 
 import struct
 
+from tests.fs.programs import errno_of
+
 from procession import Machine
 from procession.tools.fault_inject import FaultSpec, Injector
 from procession.tools.validate import validate_all
-from tests.fs.programs import errno_of
 
 USERSOCK, ROUTE = 2, 0
 DONTWAIT = 0x40
@@ -89,7 +90,7 @@ def test_an_answer_that_there_is_no_memory_for():
 
 
 def test_a_dump_that_there_is_no_memory_to_go_on_with():
-    """Who reads has what there is, then ENOBUFS. It is under way still: another is refused, and reading that goes on."""
+    """Who reads has what there is, then ENOBUFS; another is refused then, and who reads that goes on with the first."""
     async def main(sys):
         fd = await sys.syscall("socket", 16, 3, ROUTE)
         await sys.syscall("sendto", fd, request(LINKS, DUMP), 32, 0, address(0, 0), 12)

@@ -15,7 +15,7 @@ SOURCE = Path(__file__).parents[1] / "climb_keys.c"
 TIMES = 17
 TYPE = DESCRIPTION = CALLOUT = ("strncpy_from_user", "EFAULT")
 PAYLOAD = ("copy_from_user", "EFAULT")
-CREDS, COUNT, KEY, LIST = (("cred_jar", "ENOMEM"), ("key_user", "ENOMEM"), ("key_jar", "ENOMEM"), ("keyring_list", "ENOMEM"))
+CREDS, COUNT, KEY, LIST = ((cache, "ENOMEM") for cache in ("cred_jar", "key_user", "key_jar", "keyring_list"))
 KEYRING = [CREDS, COUNT, KEY]  # a keyring of one's own
 OWN = [*KEYRING, LIST, KEY, (None, "ok")]
 HELPED = [KEY, KEY, KEY, LIST, KEY, LIST, ("subprocess_info", "ENOMEM"), (None, "ENOENT")]

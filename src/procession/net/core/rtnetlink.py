@@ -14,12 +14,12 @@ from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.netdevice import IFF_UP, IFNAMSIZ
 from procession.include.linux.netlink import (
     NETLINK_ROUTE,
-    NLMSG_GOODSIZE,
     NLM_F_CREATE,
     NLM_F_DUMP,
     NLM_F_EXCL,
     NLM_F_MULTI,
     NLM_F_REPLACE,
+    NLMSG_GOODSIZE,
     NLMSG_HDRLEN,
     nlmsg,
 )

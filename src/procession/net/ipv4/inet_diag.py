@@ -14,9 +14,9 @@ from procession.include.linux.inet import IN6_MAPPED
 from procession.include.linux.netlink import (
     NETLINK_INET_DIAG,
     NLATTR,
-    NLMSG_GOODSIZE,
     NLM_F_DUMP,
     NLM_F_MULTI,
+    NLMSG_GOODSIZE,
     NLMSG_HDRLEN,
     nlmsg,
     nlmsg_align,

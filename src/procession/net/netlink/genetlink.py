@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.cred import CAP_NET_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.netlink import NETLINK_GENERIC, NLM_F_DUMP, NLM_F_MULTI, NLMSG_GOODSIZE, NLMSG_HDRLEN, nlmsg
+from procession.include.linux.netlink import (
+    NETLINK_GENERIC,
+    NLM_F_DUMP,
+    NLM_F_MULTI,
+    NLMSG_GOODSIZE,
+    NLMSG_HDRLEN,
+    nlmsg,
+)
 from procession.kernel import capability
 from procession.net.netlink import af_netlink
 from procession.net.netlink.attr import NLA_NUL_STRING, NLA_U16, nla_nest, nla_parse, nla_put, nla_put_u32
