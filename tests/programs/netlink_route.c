@@ -81,6 +81,23 @@ static void all(const char *what) {
   begin(26, DUMP, &(struct route){ .family = AF_INET }, 12), ask("  routes"), begin(26, DUMP, &(struct route){ .family = AF_INET6 }, 12), ask("  routes 6");
 }
 
+/* The IPv6 side of interfaces: which attributes there are, and how long. */
+static void sides(void) {
+  long n;
+  while ((n = recv(s, buffer, sizeof buffer, MSG_DONTWAIT)) > 0) {
+    struct nl_head h;
+    memcpy(&h, buffer, 16);
+    say("sides: type %u flags %#x, %u bytes", h.type, h.flags, h.length);
+    if (h.type != 16) continue;
+    for (char *at = buffer + 32; buffer + h.length - at >= 4;) {
+      unsigned short len, kind;
+      memcpy(&len, at, 2), memcpy(&kind, at + 2, 2);
+      say("  %u: %u bytes", kind & 0x3fff, len);
+      at += (kind & 0x3fff) == 12 ? 4 : (len + 3) & ~3;
+    }
+  }
+}
+
 int main(void) {
   must(unshare(CLONE_NEWNET));
   lo = (int)if_nametoindex("lo");
@@ -100,7 +117,7 @@ int main(void) {
   link_(16, ACK | 0x200, lo, 0, 0), ask("EXCL"), link_(16, ACK | 0x100, lo, 0, 0), ask("REPLACE"), link_(16, ACK, 99, 0, 0), ask("no such"), link_(16, ACK | 0x400, 0, 0, 0), attr(3, "new", 4), ask("CREATE"), link_(16, ACK, 0, 0, 0), ask("which");
   link_(17, ACK, lo, 0, 0), ask("DELLINK"), link_(17, ACK, 98, 0, 0), ask("DELLINK"), link_(17, ACK, 0, 0, 0), ask("DELLINK"), link_(19, ACK, 0, 0, 0), ask("SETLINK"), link_(19, ACK, lo, 0x1000, 0x1000), ask("SETLINK"), answers(group, "told");
 
-  unsigned char ten[4] = { 10, 1, 2, 3 }, ten2[4] = { 10, 1, 2, 4 }, last[4] = { 10, 1, 2, 255 }, six[16] = { 0xfd, 1, [15] = 7 };
+  unsigned char ten[4] = { 10, 1, 2, 3 }, ten2[4] = { 10, 1, 2, 4 }, last[4] = { 10, 1, 2, 255 }, six[16] = { 0xfd, 1, [15] = 7 }, link6[16] = { 0xfe, 0x80, [15] = 8 };
   addr(20, ACK, AF_INET, 24, lo), attr(2, ten, 4), attr(1, ten, 4), attr(4, last, 4), attr(3, "lo:1", 5), ask("NEWADDR"), answers(group, "told");
   addr(20, ACK, AF_INET, 24, lo), attr(2, ten2, 4), ask("another of that net"), addr(20, ACK, AF_INET, 24, lo), attr(2, ten, 4), ask("again"), addr(20, ACK, AF_INET, 33, lo), attr(2, ten, 4), ask("a long prefix");
   addr(20, ACK, AF_INET, 24, lo), ask("no address"), addr(20, ACK, AF_INET, 24, 99), attr(2, ten, 4), ask("no such interface"), addr(20, ACK, AF_INET, 24, lo), attr(2, ten, 2), ask("a short address");
@@ -109,6 +126,13 @@ int main(void) {
   addr(22, DUMP, AF_INET, 0, 0), ask("addresses"), begin(26, DUMP, &(struct route){ .family = AF_INET }, 12), ask("routes"), addr(22, DUMP, AF_INET6, 0, 0), ask("addresses 6");
   addr(21, ACK, AF_INET, 24, lo), attr(2, last, 4), ask("DELADDR of none"), addr(21, ACK, AF_INET, 24, 99), attr(2, ten, 4), ask("no such interface"), addr(21, ACK, AF_INET, 24, lo), attr(2, ten, 4), ask("DELADDR"), answers(group, "told");
   addr(21, ACK, AF_INET6, 63, lo), attr(1, six, 16), ask("DELADDR 6, another prefix"), addr(21, ACK, AF_INET6, 64, lo), attr(1, six, 16), ask("DELADDR 6"), answers(group, "told");
+  addr(20, ACK, AF_INET6, 128, lo), attr(2, six, 16), ask("a local one"), addr(20, ACK | 0x100, AF_INET6, 64, lo), attr(1, six, 16), ask("REPLACE"), addr(20, ACK, AF_INET6, 64, lo), ask("no address 6");
+  addr(20, ACK, AF_INET6, 64, lo), attr(2, six, 16), attr(1, link6, 16), ask("two addresses 6"), addr(20, ACK, AF_INET6, 129, lo), attr(1, link6, 16), ask("a long prefix 6"), addr(20, ACK, AF_INET6, 64, 99), attr(1, link6, 16), ask("no such interface 6");
+  addr(20, ACK, AF_INET6, 10, lo), attr(1, link6, 16), ask("of the link"), answers(group, "told"), addr(22, DUMP, AF_INET6, 0, 0), ask("addresses 6");
+  addr(21, ACK, AF_INET6, 129, lo), attr(1, six, 16), ask("DELADDR 6, a long prefix"), addr(21, ACK, AF_INET6, 128, 99), attr(1, six, 16), ask("no such interface"), addr(21, ACK, AF_INET6, 128, lo), attr(1, six, 15), ask("a short address"), addr(21, ACK, AF_INET6, 128, lo), attr(1, six, 16), ask("DELADDR 6"), answers(group, "told");
+  link_(16, ACK, 0, 0, 0), attr(27, &(int){ 5 }, 4), attr(13, &(int){ 77 }, 4), ask("a group"), answers(group, "told"), link_(16, ACK, 0, 0, 0), attr(27, &(int){ 6 }, 4), attr(13, &(int){ 78 }, 4), ask("a group of none"), link_(18, 0, lo, 0, 0), ask("one");
+  link_(16, ACK, lo, 0, 0), attr(10, &(int){ 1 }, 4), ask("a master"), link_(16, ACK, lo, 0, 0), attr(10, &(int){ 0 }, 4), ask("no master"), link_(16, ACK, lo, 0, 0), attr(17, "\1", 1), ask("a link mode"), answers(group, "told"), link_(16, ACK, lo, 0, 0), attr(17, "", 1), ask("none"), answers(group, "told");
+  begin(18, DUMP, &(struct link){ .family = AF_INET6 }, 16), must(nl_sendto(s, &m, m.head.length, 0, 0, 0)), sides();
   link_(16, ACK, lo, 0, 1), ask("down"), answers(group, "told");
   all("down again");
   link_(16, ACK, lo, 1, 1), ask("up again"), answers(group, "told");

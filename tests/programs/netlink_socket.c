@@ -166,10 +166,39 @@ static void full(void) {
   close(a), close(b);
 }
 
+/* Dumps, and requests, whose answers have no room. */
+static void dumps(void) {
+  int a = nl_socket(0), b = nl_socket(0);
+  struct { struct nl_head head; unsigned char body[16]; } ask = { { 32, 18, REQUEST | DUMP, 1, 0 }, { 0 } };
+  static char text[4096];
+  must(nl_bind(a, 50, 0));
+  must(setsockopt(a, SOL_SOCKET, SO_RCVBUF, &(int){ 1 }, 4));
+  while (nl_sendto(b, text, 1000, 50, 0, MSG_DONTWAIT) > 0) continue;
+  nl_show("a dump without room", nl_sendto(a, &ask, sizeof ask, 0, 0, 0));
+  nl_show("something was lost", recv(a, text, sizeof text, MSG_DONTWAIT));
+  while (recv(a, text, sizeof text, MSG_DONTWAIT) > 0) say("type %u", ((struct nl_head *)text)->type);
+  nl_show("a dump", nl_sendto(a, &ask, sizeof ask, 0, 0, 0));
+  while (recv(a, text, sizeof text, MSG_DONTWAIT) > 0) say("type %u", ((struct nl_head *)text)->type);
+  ask.head.flags = REQUEST | ACK, ask.head.type = 999;
+  while (nl_sendto(b, text, 1000, 50, 0, MSG_DONTWAIT) > 0) continue;
+  nl_show("a request without room", nl_sendto(a, &ask, sizeof ask, 0, 0, 0));
+  nl_show("something was lost", recv(a, text, sizeof text, MSG_DONTWAIT));
+  while (recv(a, text, sizeof text, MSG_DONTWAIT) > 0) say("type %u", ((struct nl_head *)text)->type);
+  ask.head.flags = REQUEST | DUMP, ask.head.type = 18;
+  for (int room = 1; room <= 20000; room += 19999) {
+    must(setsockopt(a, SOL_SOCKET, SO_RCVBUF, &room, 4));
+    nl_show("a dump", nl_sendto(a, &ask, sizeof ask, 0, 0, 0)), nl_show("another", nl_sendto(a, &ask, sizeof ask, 0, 0, 0));
+    for (int i = 0; i < 5; i++) nl_receive(a, room == 1 ? "it fills a small queue" : "both are answered", text, sizeof text);
+  }
+  nl_show("a dump", nl_sendto(a, &ask, sizeof ask, 0, 0, 0));
+  close(a), close(b);
+}
+
 int main(void) {
   names();
   messages();
   full();
+  dumps();
   groups();
   return 0;
 }

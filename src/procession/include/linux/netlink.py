@@ -6,6 +6,8 @@ from enum import IntEnum
 import struct
 from typing import Final
 
+from procession.include.linux.mm_types import PAGE_SIZE
+
 # Protocols.
 NETLINK_ROUTE: Final = 0
 NETLINK_UNUSED: Final = 1
@@ -80,6 +82,7 @@ NLMSG_ERROR: Final = 2
 NLMSG_DONE: Final = 3
 NLMSG_MIN_TYPE: Final = 0x10
 
+NLMSG_GOODSIZE: Final = PAGE_SIZE - 320  # what a part of a dump holds, bytes
 NLMSG_HDRLEN: Final = 16
 NLA_HDRLEN: Final = 4
 NLA_TYPE_MASK: Final = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER

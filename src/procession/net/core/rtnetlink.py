@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.cred import CAP_NET_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.netdevice import IFF_UP, IFNAMSIZ
 from procession.include.linux.netlink import (
     NETLINK_ROUTE,
@@ -20,6 +19,7 @@ from procession.include.linux.netlink import (
     NLM_F_EXCL,
     NLM_F_MULTI,
     NLM_F_REPLACE,
+    NLMSG_GOODSIZE,
     NLMSG_HDRLEN,
     nlmsg,
 )
@@ -72,7 +72,6 @@ if TYPE_CHECKING:
 __all__ = ("RtnlLink", "rtnetlink_init", "rtnl_has_listeners", "rtnl_notify", "rtnl_register")
 
 PF_MAX: Final = 128
-NLMSG_GOODSIZE: Final = PAGE_SIZE - 320  # what a part of a dump holds, bytes
 _RTM_GET: Final = 2  # the kind of a type that asks: new, delete, get, set
 _IF_OPER_DOWN: Final = 2
 _POLICY: Final[dict[int, tuple[int, int]]] = {

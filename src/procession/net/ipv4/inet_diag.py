@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.inet import IN6_MAPPED
-from procession.include.linux.mm_types import PAGE_SIZE
 from procession.include.linux.netlink import (
     NETLINK_INET_DIAG,
     NLATTR,
     NLM_F_DUMP,
     NLM_F_MULTI,
+    NLMSG_GOODSIZE,
     NLMSG_HDRLEN,
     nlmsg,
     nlmsg_align,
@@ -39,7 +39,6 @@ INET_DIAG_REQ_BYTECODE: Final = 1
 INET_DIAG_MEMINFO: Final = 1
 INET_DIAG_INFO: Final = 2
 INET_DIAG_CONG: Final = 4
-NLMSG_GOODSIZE: Final = PAGE_SIZE - 320  # bytes
 _NOCOOKIE: Final = (0xFFFFFFFF, 0xFFFFFFFF)
 _REQUEST: Final = struct.Struct("<BBBB2s2s16s16sIIIII")
 _SOCKID: Final = struct.Struct("<BBBB2s2s16s16sIIIIIIII")

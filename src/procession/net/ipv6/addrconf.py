@@ -102,15 +102,14 @@ def addrconf_notify(k: Kernel, net: NetNamespace, dev: NetDevice, changes: int) 
             _add(k, net, dev, InIfaddr(bytes(15) + b"\1", 128, RT_SCOPE_HOST, dev.name, k.clock.now_ns))
         return
     while dev.if6_list:
-        _del(k, net, dev, dev.if6_list[-1])
+        _del(k, net, dev, dev.if6_list[0])
 
 
 def _add(k: Kernel, net: NetNamespace, dev: NetDevice, ifa: InIfaddr) -> None:
     """Add an address, behind those that count at least as far (ipv6_link_dev_addr)."""
     at = next((n for n, other in enumerate(dev.if6_list) if _range(other) < _range(ifa)), len(dev.if6_list))
     dev.if6_list.insert(at, ifa)
-    if rtnetlink.rtnl_has_listeners(k):
-        rtnetlink.rtnl_notify(k, net, RTNLGRP_IPV6_IFADDR, RTM_NEWADDR, inet6_fill_ifaddr(dev, ifa))
+    _notify(k, net, dev, ifa, RTM_NEWADDR)
 
 
 def _range(ifa: InIfaddr) -> int:
@@ -119,8 +118,13 @@ def _range(ifa: InIfaddr) -> int:
 
 def _del(k: Kernel, net: NetNamespace, dev: NetDevice, ifa: InIfaddr) -> None:
     dev.if6_list.remove(ifa)
+    _notify(k, net, dev, ifa, RTM_DELADDR)
+
+
+def _notify(k: Kernel, net: NetNamespace, dev: NetDevice, ifa: InIfaddr, event: int) -> None:
+    """Tell who listens of an address (inet6_ifa_notify)."""
     if rtnetlink.rtnl_has_listeners(k):
-        rtnetlink.rtnl_notify(k, net, RTNLGRP_IPV6_IFADDR, RTM_DELADDR, inet6_fill_ifaddr(dev, ifa))
+        rtnetlink.rtnl_notify(k, net, RTNLGRP_IPV6_IFADDR, event, inet6_fill_ifaddr(dev, ifa))
 
 
 # Netlink.
@@ -159,10 +163,12 @@ def inet6_rtm_newaddr(current: Task, sk: NetlinkSock, nlh: Nlmsghdr) -> None:
     address = _address_of(current, nlh)
     _, prefixlen, _, _, index = IFADDRMSG.unpack_from(nlh.data)
     dev = net_dev.dev_get_by_index(sk.net, index)
-    if any(ifa.address == address for ifa in dev.if6_list):
-        if nlh.flags & NLM_F_REPLACE:
-            return
-        raise LinuxError(Errno.EEXIST, "an address of the interface")
+    there = next((ifa for ifa in dev.if6_list if ifa.address == address), None)
+    if there is not None:
+        if not nlh.flags & NLM_F_REPLACE:
+            raise LinuxError(Errno.EEXIST, "an address of the interface")
+        _notify(k, sk.net, dev, there, RTM_NEWADDR)
+        return
     if prefixlen > 128:
         raise LinuxError(Errno.EINVAL, "length of a prefix")
     ifa = InIfaddr(address, prefixlen, ipv6_addr_scope(address), dev.name, k.clock.now_ns)

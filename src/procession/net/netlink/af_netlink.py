@@ -17,6 +17,7 @@ from procession.include.linux.netlink import (
     NLM_F_REQUEST,
     NLMSG_DONE,
     NLMSG_ERROR,
+    NLMSG_GOODSIZE,
     NLMSG_HDRLEN,
     NLMSG_MIN_TYPE,
     NetlinkFamily,
@@ -37,6 +38,7 @@ from procession.net.netlink import address
 from procession.net.netlink.sock import NetlinkCallback, NetlinkSkb, NetlinkSock, NetlinkTable
 from procession.net.sock_async import SOCK_WAKE_IO, SOCK_WAKE_WAITD, sk_wake_async
 from procession.net.unix.receive import Received
+from procession.net.unix.sock import skb_truesize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -254,12 +256,17 @@ async def _wait_for_room(current: Task, sk: NetlinkSock, timeo: int) -> int:
 
 
 def netlink_filter(sk: NetlinkSock, skb: NetlinkSkb) -> bool:
-    """Cut a message to what its receiver's filter lets through; returns whether it is anything (sk_filter)."""
+    """Cut a message to what its receiver's filter lets through; returns whether it is anything (sk_filter).
+
+    What a filter drops stays as long as it was: its sender is told that all was sent.
+    """
     if sk.sk_filter is None:
         return True
     taken = filter.sk_filter(sk.sk_filter, skb.data)
+    if not taken:
+        return False
     skb.data = skb.data[:taken]
-    return bool(skb.data)
+    return True
 
 
 def netlink_detachskb(sk: NetlinkSock, skb: NetlinkSkb) -> None:
@@ -375,7 +382,10 @@ async def netlink_recvmsg(current: Task, sk: NetlinkSock, buf: UserPtr, size: in
 
 
 def _dump_on(sk: NetlinkSock) -> None:
-    """Queue the next part of a dump; what goes wrong is the next reader's error."""
+    """Queue the next part of a dump; what goes wrong is the next reader's error.
+
+    Differs: in 3.2 that is a negative one, and so the next reader is told of 105 bytes that there are not.
+    """
     try:
         netlink_dump(sk)
     except LinuxError as e:
@@ -492,6 +502,7 @@ def netlink_dump(sk: NetlinkSock) -> None:
         data = nlmsg(NLMSG_DONE, NLM_F_MULTI, cb.nlh.seq, sk.pid, struct.pack("<i", error))
         sk.callback = None
     skb = NetlinkSkb(data)
+    skb.truesize = skb_truesize(NLMSG_GOODSIZE)  # there was room for as much
     if not netlink_filter(sk, skb):
         kfree_skb(sk.kernel)
         return

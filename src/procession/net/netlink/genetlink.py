@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from procession.include.linux.cred import CAP_NET_ADMIN
 from procession.include.linux.errno import Errno, LinuxError
-from procession.include.linux.mm_types import PAGE_SIZE
-from procession.include.linux.netlink import NETLINK_GENERIC, NLM_F_DUMP, NLM_F_MULTI, NLMSG_HDRLEN, nlmsg
+from procession.include.linux.netlink import (
+    NETLINK_GENERIC,
+    NLM_F_DUMP,
+    NLM_F_MULTI,
+    NLMSG_GOODSIZE,
+    NLMSG_HDRLEN,
+    nlmsg,
+)
 from procession.kernel import capability
 from procession.net.netlink import af_netlink
 from procession.net.netlink.attr import NLA_NUL_STRING, NLA_U16, nla_nest, nla_parse, nla_put, nla_put_u32
@@ -32,7 +38,6 @@ GENL_ADMIN_PERM: Final = 1
 GENL_CMD_CAP_DO: Final = 2
 GENL_CMD_CAP_DUMP: Final = 4
 GENL_CMD_CAP_HASPOL: Final = 8
-NLMSG_GOODSIZE: Final = PAGE_SIZE - 320  # what a part of a dump holds, bytes
 
 CTRL_CMD_NEWFAMILY: Final = 1
 CTRL_CMD_GETFAMILY: Final = 3
