@@ -24,6 +24,7 @@ from procession.tools.strace_printers import PRINTERS, argument, result
 from procession.tools.strace_structs import Shown
 
 SHAPES = Path(__file__).parent / "strace_shapes.c"
+LATER = Path(__file__).parent / "strace_later.c"
 # What the command gives its program.
 ROOT = pwd.getpwuid(0)
 ENV = {
@@ -38,12 +39,23 @@ DROPPED = re.compile(
     r"getppid|getpgrp|munmap\(0x[0-9a-f]+, (?:135168|528384))\b|"
     r"mmap\(NULL, \d+, PROT_READ\|PROT_WRITE, MAP_PRIVATE\|MAP_ANONYMOUS, -1, 0\)"
 )
+# What of these calls differs from run to run: the library's own, and numbers that are the kernel's affair.
+DROPPED_LATER = re.compile(
+    r"brk|prlimit64\(0, RLIMIT_STACK|readlink\(\"/proc/self/exe\"|rseq\(0x[0-9a-f]{5}|mmap\(NULL|"
+    r"getrandom\(.*, 8, GRND_NONBLOCK\) = 8"
+)
+NUMBERS = re.compile(
+    r"((?:st_ino|st_nlink|st_[acm]time(?:_nsec)?|stx_ino|stx_nlink|stx_attributes_mask|stx_dev_major|stx_dev_minor|"
+    r"stx_mnt_id|ru_\w+|d_ino|d_off)=|st_dev=makedev|parent_tid=\[|sched_runtime=|"
+    r"getdents64\(3, 0x[0-9a-f]+ /\* )"
+    r"(?:\(.*?\)|[\w|]+)(?: /\* \d{4}-.*?\*/)?"
+)
 # What only the host's real root may do.
 PRIVILEGED = re.compile(r"setgroups\(")
 # What comes when it comes: a pipeline's processes run side by side.
 UNORDERED = re.compile(r"--- SIGCHLD|rt_sigreturn|wait4|.* \? ERESTART")
 PID_RESULT = re.compile(
-    r"^(getpid|gettid|clone|fork|vfork|wait4|set_tid_address|getpgid|getsid|setsid)\((.*)\) = (\d+)$",
+    r"^(getpid|gettid|clone3?|fork|vfork|wait4|set_tid_address|getpgid|getsid|setsid)\((.*)\) = (\d+)$",
 )
 PID_FIRST = re.compile(
     r"^(kill|tkill|wait4|waitid|rt_sigqueueinfo|setpgid|getpgid|tgkill)\(((?:P_PID, )?)(\d+)(, \d+)?",
@@ -71,14 +83,20 @@ def by_process(text):
     return {pid: lines[pid] for pid in order}
 
 
-def normal(text, *, ordered=True):
+def ends(text):
+    """Who ends, by the order of coming, in the order of ending."""
+    pids = list(by_process(text))
+    return [pids.index(pid) for pid in re.findall(r"^(\d+) +\+\+\+", text, re.MULTILINE)]
+
+
+def normal(text, *, ordered=True, dropped=DROPPED):
     """The lines without what differs from run to run."""
     processes = by_process(text)
     names = {pid: f"PID{n}" for n, pid in enumerate(processes, 1)}
     out = []
     for pid, lines in processes.items():
-        dropped = [DROPPED, PRIVILEGED] if os.geteuid() else [DROPPED]
-        kept = [normal_line(line, names) for line in lines if not any(these.match(line) for these in dropped)]
+        without = [dropped, PRIVILEGED] if os.geteuid() else [dropped]
+        kept = [normal_line(line, names) for line in lines if not any(these.match(line) for these in without)]
         if not ordered:
             kept = sorted(line for line in kept if not UNORDERED.match(line))
         out += [f"== {names[pid]}", *kept]
@@ -91,6 +109,7 @@ def normal_line(line, names):
     line = PID_FIRST.sub(
         lambda m: f"{m[1]}({m[2]}{names.get(m[3], m[3])}" + (", …" if m[1] == "tgkill" else m[4] or ""), line,
     )
+    line = re.sub(r"in pid (\d+)", lambda m: f"in pid {names[m[1]]}", line)
     line = re.sub(r"si_pid=(\d+)", lambda m: f"si_pid={names.get(m[1], m[1])}", line)
     line = re.sub(r"(rt_sigreturn\(.*\)|getdents64\(.*\)) = .*", r"\1", line)
     line = re.sub(r"0x[0-9a-f]{5,16}", "ADDRESS", line)
@@ -100,13 +119,13 @@ def normal_line(line, names):
     return re.sub(r"tv_sec=\d+, tv_([nu])sec=\d+}( /\*.*?\*/)?", r"tv_\1sec=N}", line)
 
 
-def host_strace(argv, directory):
+def host_strace(argv, directory, *options):
     program = need("strace")
     out = directory / "host"
     # Its standard files are devices, as inside.
     null = subprocess.DEVNULL
     root = ["unshare", "--map-root-user"] if os.geteuid() else []      # as inside
-    command = [*root, program, "-f", "-o", str(out), *argv]
+    command = [*root, program, "-f", *options, "-o", str(out), *argv]
     subprocess.run(command, env=ENV, cwd="/", stdin=null, stdout=null, stderr=null, check=False)
     text = out.read_text(errors="replace") if out.exists() else ""
     if "exited" not in text and "killed" not in text:
@@ -130,9 +149,29 @@ def shapes(compilers):
     return compilers.cache.build("strace_shapes", command, [SHAPES], compilers.versions["glibc"] or "")
 
 
+@pytest.fixture(scope="session")
+def later(compilers):
+    """The program that makes the calls that came later."""
+    compilers.need("glibc")
+    command = [*compilers.commands["glibc"], "-w", str(LATER)]
+    return compilers.cache.build("strace_later", command, [LATER], compilers.versions["glibc"] or "")
+
+
 def test_every_shape_of_argument_is_printed_as_the_host_prints_it(shapes, tmp_path):
     theirs = normal(host_strace([str(shapes)], tmp_path))
     ours = normal(our_strace([str(shapes)], "-f", output=tmp_path / "ours"))
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("options", [[], ["-v"], ["-e", "verbose=none"]], ids=["short", "whole", "addresses"])
+def test_what_came_later_is_printed_as_the_host_prints_it(later, options, tmp_path):
+    theirs = host_strace([str(later)], tmp_path, *options)
+    ours = our_strace([str(later)], "--later", "all", "-f", *options, output=tmp_path / "ours")
+    assert ends(ours) == ends(theirs)
+    theirs, ours = (
+        [NUMBERS.sub(r"\1N", line) for line in normal(text, dropped=DROPPED_LATER)] for text in (theirs, ours)
+    )
+    assert len(theirs) > 200
     assert ours == theirs
 
 

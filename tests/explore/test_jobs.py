@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 import json
 import multiprocessing
 import os
@@ -106,6 +107,40 @@ def test_a_broken_executor_of_somebody_else(monkeypatch):
         pytest.raises(RuntimeError, match="the executor is broken"),
     ):
         explore(models.dies_in_workers, executor=pool)
+
+
+class Fragile(Executor):
+    """Breaks at once, for good."""
+
+    def submit(self, *_):
+        raise BrokenProcessPool
+
+
+def crew(monkeypatch, executor):
+    """Somebody whose processes are always these."""
+    monkeypatch.setattr(jobs.Crew, "_there", lambda _: executor)
+    return jobs.Crew(Looker(Subject(models.two_writers)), 1)
+
+
+def test_processes_that_never_stay_alive(monkeypatch):
+    with pytest.raises(RuntimeError, match="no process that runs schedules stays alive"):
+        crew(monkeypatch, Fragile())._give([])
+
+
+def test_a_batch_that_was_cancelled_is_given_out_again(monkeypatch):
+    class Solid(Executor):
+        def submit(self, *_):
+            future = Future()
+            future.set_result("seen")
+            return future
+
+    lost = Future()
+    lost.cancel()
+    assert crew(monkeypatch, Solid())._take(jobs._Batch([], lost)) == "seen"
+    wrong = Future()
+    wrong.set_exception(ValueError("the program's own"))
+    with pytest.raises(ValueError, match="own"):
+        crew(monkeypatch, Solid())._take(jobs._Batch([], wrong))
 
 
 def test_what_other_processes_cannot_find():

@@ -67,7 +67,8 @@ int main(void) {
   put("c/a/b/memory.move_charge_at_immigrate", "2"), must(put_number("c/a/b/tasks", pid)), amounts("back without it");
   put("c/a/c/memory.move_charge_at_immigrate", "2"), must(put_number("c/a/c/tasks", pid)), amounts("with its files");
   put("c/a/b/memory.move_charge_at_immigrate", "3"), must(put_number("c/a/b/tasks", pid)), amounts("what another group has stays there");
-  put("c/a/c/memory.move_charge_at_immigrate", "3"), put("c/a/c/memory.limit_in_bytes", "200K"), must(put_number("c/tasks", pid));
+  put("c/a/c/memory.move_charge_at_immigrate", "3"), must(put_number("c/tasks", pid));
+  put_number("c/a/c/memory.limit_in_bytes", num("c/a/c/memory.usage_in_bytes") + 4096);
   amounts("at the top alone");
   show("too much for the group", put_number("c/a/c/tasks", pid)), amounts("from the top"), set("c/a/c/memory.limit_in_bytes", "-1");
   put("c/memory.move_charge_at_immigrate", "3"), must(put_number("c/a/b/tasks", pid)), must(put_number("c/tasks", pid)), amounts("to the top with all");

@@ -5,7 +5,7 @@
 
 #include <sys/fsuid.h>
 
-static char lines[60][200];
+static char lines[60][400];
 static int count;
 
 static int compare(const void *a, const void *b) { return strcmp(a, b); }
@@ -37,7 +37,7 @@ static void table(const char *what, const char *name, int all) {
     char *word, *line = lines[count++];
     for (word = strtok(text + at, " \n"); word; word = strtok(NULL, " \n"))
       strcat(rest, " "), strcat(rest, strlen(word) == 16 ? strspn(word, "0") == 16 ? "0" : "address" : word);
-    snprintf(line, 200, "  %s %s %s %s timer %u of %u s, %s uid %u %u inode %d%s", local, remote, state, queues, which, which ? (when + 10) / 100 : 0, retrans, uid, timeout, inode != 0, rest);
+    snprintf(line, sizeof lines[0], "  %s %s %s %s timer %u of %u s, %s uid %u %u inode %d%s", local, remote, state, queues, which, which ? (when + 10) / 100 : 0, retrans, uid, timeout, inode != 0, rest);
   }
   fclose(f);
   qsort(lines, (size_t)count, sizeof lines[0], compare);

@@ -69,7 +69,8 @@ static void heaps(void) {
     char *end = (char *)syscall(SYS_brk, 0);
     must(mlockall(MCL_CURRENT | MCL_FUTURE));
     long before = locked();
-    say("a locked heap %d, %ld more", syscall(SYS_brk, end + 10 * P) == (long)end + 10 * P, locked() - before);
+    int moved = syscall(SYS_brk, end + 10 * P) == (long)end + 10 * P;
+    say("a locked heap %d, %ld more", moved, locked() - before);
     before = locked();
     char *area = map(0, 20, MAP_ANONYMOUS);
     must(munmap(area + 10 * P, 10 * P)), show_ok("grown where it is", (long)mremap(area, 10 * P, 15 * P, 0)), say("%ld more", locked() - before);

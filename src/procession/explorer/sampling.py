@@ -9,16 +9,15 @@ with probabilistic guarantees of finding bugs, ASPLOS 2010).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from random import Random
 from typing import Final
 
 from procession.explorer.recorder import Recorder, Strategy
 from procession.explorer.steps import Object, shared_object
-from procession.explorer.subject import Run, Subject
 from procession.hw.chooser import OF_FAULTS, OF_STEPS
 
-__all__ = ("Pct", "Pos", "sample", "samples")
+__all__ = ("Pct", "Pos", "sample")
 
 SELDOM: Final = 16  # of so many chances for a fault one is considered
 
@@ -89,11 +88,3 @@ def sample(seed: int, number: int, steps: int) -> Strategy:
     if number % 3 == 2:
         return Pct(seed * 1_000_003 + number, 1 + number // 3 % 3, steps)
     return Pos(seed * 1_000_003 + number)
-
-
-def samples(subject: Subject, seed: int, steps: int, without: frozenset[str] = frozenset()) -> Iterator[Run]:
-    """Run schedules without end."""
-    number = 0
-    while True:
-        yield subject.run(sample(seed, number, steps), without=without)
-        number += 1

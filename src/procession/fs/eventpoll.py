@@ -33,7 +33,7 @@ from procession.include.linux.fs import POLLERR, POLLHUP, POLLIN, POLLRDNORM, Fi
 from procession.include.linux.sched import TASK_INTERRUPTIBLE
 from procession.include.linux.signal import SigsetIn
 from procession.include.linux.syscalls import later_syscall, syscall
-from procession.include.linux.time import NSEC_PER_MSEC, TimespecIn
+from procession.include.linux.time import NSEC_PER_MSEC, TimeoutArg
 from procession.include.linux.types import Fd, Int, SizeT, UserPtr
 from procession.include.linux.wait import WaitQueueEntry
 from procession.kernel import time, wait
@@ -406,7 +406,7 @@ async def sys_epoll_pwait2(
     epfd: Fd,
     events: EventsPtr,
     maxevents: Int,
-    timeout: TimespecIn,
+    timeout: TimeoutArg,
     sigmask: SigsetIn,
     sigsetsize: SizeT,
 ) -> int:

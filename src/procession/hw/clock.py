@@ -21,11 +21,9 @@ class HostTime(Protocol):
 
     def now_ns(self) -> int:
         """Return the time since this was made."""
-        ...
 
     def sleep_until(self, ns: int) -> None:
         """Sleep until ns have passed since this was made."""
-        ...
 
 
 class MonotonicTime:

@@ -26,28 +26,22 @@ class Console(Protocol):
     @property
     def stdout(self) -> bytes:
         """What was written to 1, if it was kept."""
-        ...
 
     @property
     def stderr(self) -> bytes:
         """What was written to 2, if it was kept."""
-        ...
 
     def write(self, fd: int, data: bytes) -> None:
         """Output data; fd is 1 or 2."""
-        ...
 
     def read(self, n: int) -> bytes | None:
         """Return up to n bytes of input, b"" at its end, None if there is none yet."""
-        ...
 
     def wait(self, timeout_ns: int | None) -> bool:
         """Wait until read() or winsize() has an answer; false if none can or did come."""
-        ...
 
     def winsize(self) -> Size | None:
         """Return the size of the window if that has changed since this was called last."""
-        ...
 
 
 class ConsoleAround:

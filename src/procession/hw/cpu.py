@@ -51,22 +51,18 @@ class Hooks(Protocol):
 
     def syscall(self) -> None:
         """A SYSCALL instruction, at state.rip; what follows it runs next."""
-        ...
 
     def sysenter(self) -> None:
         """A SYSENTER instruction; what is two bytes behind state.rip runs next."""
-        ...
 
     def interrupt(self, engine: int, vector: int) -> None:
         """An exception, or INT n, in which case state.rip is already behind it."""
-        ...
 
     def port_io(self) -> None:
         """An instruction that wants to do port I/O, at state.rip.
 
         Unlike the others it may be in the middle of a block: some instructions behind it still run after stop().
         """
-        ...
 
 
 class CpuState(Protocol):

@@ -32,38 +32,30 @@ class Ports(Protocol):
 
     def take(self) -> list[Happening]:
         """Return what has happened, in the order it was found."""
-        ...
 
     def wait(self, timeout_ns: int | None, other: int, *, forever: bool) -> bool:
         """Wait until something comes, or at the descriptor `other` (-1 for none); returns whether it did.
 
         forever: nothing else can end the machine's wait, whatever the time-out is.
         """
-        ...
 
     def pause(self, number: int, *, on: bool) -> None:
         """Say whether more can be taken in from a connection."""
-        ...
 
     def send(self, number: int, data: bytes) -> None:
         """Send outwards."""
-        ...
 
     def finish(self, number: int) -> None:
         """Send nothing more outwards, once what there is has gone."""
-        ...
 
     def drop(self, number: int) -> None:
         """Close a connection when the host has taken all: nobody is at that port, or the end inside is gone."""
-        ...
 
     def drain(self) -> None:
         """Wait until the host has taken all, or for as long as it takes nothing."""
-        ...
 
     def close(self) -> None:
         """Close all of it."""
-        ...
 
 
 class _Connection:

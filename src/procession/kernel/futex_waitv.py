@@ -12,6 +12,7 @@ from procession.include.linux.sched_attr import (
     FUTEX2_SIZE_U32,
     FUTEX_WAITV,
     FUTEX_WAITV_MAX,
+    FutexWaitvFlags,
     FutexWaitvPtr,
 )
 from procession.include.linux.syscalls import later_syscall
@@ -29,7 +30,12 @@ __all__ = ("sys_futex_waitv",)
 
 @later_syscall
 async def sys_futex_waitv(
-    current: Task, waiters: FutexWaitvPtr, nr_futexes: UInt, flags: UInt, timeout: TimespecIn, clockid: ClockArg
+    current: Task,
+    waiters: FutexWaitvPtr,
+    nr_futexes: UInt,
+    flags: FutexWaitvFlags,
+    timeout: TimespecIn,
+    clockid: ClockArg,
 ) -> int:
     """Sleep until one of several futexes is woken, and return which (futex_waitv(2)); timeout is a point in time.
 

@@ -19,9 +19,10 @@ from procession.include.linux.sched_attr import (
     MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ,
     MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE,
     MembarrierArg,
+    MembarrierFlagsArg,
 )
 from procession.include.linux.syscalls import later_syscall
-from procession.include.linux.types import HiddenArg, UInt
+from procession.include.linux.types import HiddenArg
 from procession.kernel import rseq
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ _NEEDS: Final = {
 
 
 @later_syscall
-def sys_membarrier(current: Task, cmd: MembarrierArg, flags: UInt, cpu_id: HiddenArg) -> int:
+def sys_membarrier(current: Task, cmd: MembarrierArg, flags: MembarrierFlagsArg, cpu_id: HiddenArg) -> int:
     """Order memory on all CPUs that run threads (membarrier(2)); raises EINVAL, EPERM for what is not registered."""
     sequences = "rseq" in current.kernel.later
     if flags and not (sequences and cmd == MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ and flags == MEMBARRIER_CMD_FLAG_CPU):

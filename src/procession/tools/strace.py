@@ -96,6 +96,8 @@ class Strace:
         self._attached = self._lines.attached
         self._styles: dict[str, Style] = {}
         self._pending: dict[int, _Pending] = {}
+        # Codes of those that have ended before other threads: wait(2) does not tell of them yet.
+        self._leaders: dict[int, int] = {}
         self._started = False
         self._paths = Paths(options.paths) if options.paths else None
         self._awaited = dict.fromkeys(sorted(options.pids))
@@ -203,17 +205,25 @@ class Strace:
             self._lines.line(nr, f"+++ superseded by execve in pid {old_nr} +++")
         self._pending.pop(nr, None)
         self._lines.forget(old_nr)
+        self._leaders.pop(nr, None)
         self._attached[nr] = None
         if call is not None:
             self._pending[nr] = call
 
     def _on_process_exit(self, event: SchedProcessExit) -> None:
-        nr, code = event.pid, event.exit_code
-        if nr not in self._attached:
-            return
-        pending = self._pending.pop(nr, None)
-        if pending is not None:
-            self._abandoned(nr, pending)
+        nr, others = event.pid, self._kernel.current.signal.live
+        if nr in self._attached:
+            pending = self._pending.pop(nr, None)
+            if pending is not None:
+                self._abandoned(nr, pending)
+            if nr == event.tgid and others:
+                self._leaders[nr] = event.exit_code
+            else:
+                self._gone(nr, event.exit_code)
+        if not others and event.tgid in self._leaders:
+            self._gone(event.tgid, self._leaders.pop(event.tgid))
+
+    def _gone(self, nr: int, code: int) -> None:
         sig, text = self._fatal.pop(nr, (0, ""))
         if sig and sig == code & 0x7F:
             self._signal_line(nr, sig, text)

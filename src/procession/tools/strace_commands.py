@@ -62,7 +62,6 @@ from procession.include.asm.ioctls import (
     Ioctl,
 )
 from procession.include.linux import prctl
-from procession.include.linux.cred import Cap
 from procession.include.linux.fcntl import (
     F_DUPFD,
     F_DUPFD_CLOEXEC,
@@ -133,7 +132,7 @@ from procession.tools.strace_args import flag_names, hexadecimal, pointer, value
 from procession.tools.strace_files import open_flags
 from procession.tools.strace_later import sock_fprog
 from procession.tools.strace_sockets import IFREQ_COMMANDS, ifreq
-from procession.tools.strace_structs import INT, STRUCTS, Printer, Shown
+from procession.tools.strace_structs import CAPS, INT, STRUCTS, Printer, Shown
 from procession.tools.strace_tty import modem_lines, termios
 
 __all__ = ("COMMANDS", "COMMAND_RESULTS")
@@ -300,6 +299,7 @@ _AMBIENT: Final = {
     3: "PR_CAP_AMBIENT_LOWER",
     4: "PR_CAP_AMBIENT_CLEAR_ALL",
 }
+_OF_ONE_CAP: Final = (1, 2, 3)
 _ALL_FOUR: Final = frozenset(
     {PR_MCE_KILL, PR_MCE_KILL_GET, prctl.PR_SET_NO_NEW_PRIVS, prctl.PR_GET_NO_NEW_PRIVS, prctl.PR_CAP_AMBIENT}
 )
@@ -316,12 +316,12 @@ def _prctl_arg(shown: Shown, at: int) -> str | None:
         return None
     if option == PR_SET_NAME or (option == PR_GET_NAME and not shown.failed):
         return shown.string(value, min(_COMM_MAX, shown.style.limit))
-    if option == prctl.PR_GET_CHILD_SUBREAPER and not shown.failed:
-        return f"[{shown.read_int(value, INT)}]"
-    if option in (PR_GET_PDEATHSIG, PR_GET_TSC) and not shown.failed:
+    if option in (PR_GET_PDEATHSIG, PR_GET_TSC, prctl.PR_GET_CHILD_SUBREAPER) and not shown.failed:
         found = shown.read_int(value, INT)
         if found is None:
             return pointer(value)
+        if option == prctl.PR_GET_CHILD_SUBREAPER:
+            return f"[{found}]"
         return f"[{signame(found)}]" if option == PR_GET_PDEATHSIG else f"[{_table(found, _TSC, 'PR_TSC')}]"
     if not isinstance(value, int) or option in (PR_GET_PDEATHSIG, PR_GET_TSC, PR_GET_NAME):
         return pointer(value)
@@ -341,7 +341,7 @@ def _prctl_arg(shown: Shown, at: int) -> str | None:
         case prctl.PR_MCE_KILL:
             return _table(value, _MCE, "PR_MCE_KILL")
         case prctl.PR_CAPBSET_READ | prctl.PR_CAPBSET_DROP:
-            return value_name(value, Cap, "CAP_")
+            return _table(value, CAPS, "CAP")
         case prctl.PR_SET_SECUREBITS:
             return flag_names(value, SecureBits, "SECBIT_")
         case prctl.PR_SET_KEEPCAPS | prctl.PR_SET_TIMING | prctl.PR_SET_TIMERSLACK:
@@ -355,8 +355,10 @@ def _prctl_args(shown: Shown, at: int) -> str | None:
         return hexadecimal(shown.args[at] & ULONG_MAX)
     if option == prctl.PR_SET_SECCOMP and at == 2 and shown.args[1] == SECCOMP_MODE_FILTER:
         return sock_fprog(shown, shown.args[at])
-    if option == prctl.PR_CAP_AMBIENT and at == 2 and shown.args[1] != prctl.PR_CAP_AMBIENT_CLEAR_ALL:
-        return value_name(shown.args[at], Cap, "CAP_")
+    if option == prctl.PR_CAP_AMBIENT and at == 2 and shown.args[1] in _OF_ONE_CAP:
+        return _table(shown.args[at], CAPS, "CAP")
+    if option == PR_MCE_KILL and at == 2 and shown.args[1] == prctl.PR_MCE_KILL_SET:
+        return _table(shown.args[at], _MCE_POLICY, "PR_MCE_KILL")
     if option in Prctl.__members__.values() and option not in _ALL_FOUR:
         return None
     return hexadecimal(shown.args[at] & ULONG_MAX)

@@ -6,8 +6,9 @@ import struct
 from typing import Any, Final
 
 from procession.include.linux.eventpoll import EpollEvents, PollEvents
-from procession.include.linux.fcntl import O_ACCMODE, OpenFlags, OpenMode
+from procession.include.linux.fcntl import O_ACCMODE, O_DIRECTORY, OpenFlags, OpenMode
 from procession.include.linux.limits import UINT_MAX
+from procession.include.linux.openat2 import TMPFILE_BIT
 from procession.tools.strace_args import comment_time, flag_names, pointer
 from procession.tools.strace_structs import Printer, Shown, array, struct_printer
 
@@ -39,8 +40,17 @@ def file_mode(mode: int) -> str:
 def open_flags(value: int) -> str:
     """The flags of an open file."""
     access = "O_" + OpenMode(value & O_ACCMODE).name
-    rest = flag_names(value & UINT_MAX & ~O_ACCMODE, OpenFlags, "O_", "", "O_???")
+    flags, tmpfile = value & UINT_MAX & ~O_ACCMODE, ""
+    if flags & TMPFILE_BIT:
+        tmpfile = "O_TMPFILE" if flags & O_DIRECTORY else "__O_TMPFILE"
+        flags &= ~(TMPFILE_BIT | O_DIRECTORY)
+    rest = flag_names(flags, OpenFlags, "O_", "", "O_???")
     rest = rest.replace("O_ASYNC", "FASYNC")
+    if tmpfile:
+        # Behind what has a name.
+        names = [name.split(" ")[0] for name in rest.split("|") if name]
+        at = len(names) - (bool(names) and names[-1].startswith("0x"))
+        rest = "|".join([*names[:at], tmpfile, *names[at:]])
     return f"{access}|{rest}" if rest else access
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from procession.include.linux.errno import Errno
 from procession.include.linux.key import KeyctlOp, KeySpec
 from procession.include.linux.limits import UINT_MAX
 from procession.tools.strace_args import hexadecimal, pointer, value_name
@@ -12,8 +13,8 @@ from procession.tools.strace_structs import Printer, Shown
 
 __all__ = ("KEY_PRINTERS",)
 
-# Of each operation's arguments: k a key, d a number, u an unsigned one, x permissions, r where requested keys go, s a
-# string, b memory whose length the next one is, o memory that was stored to, v a struct iovec array.
+# Of each operation's arguments: k a key, d a number, u an unsigned one, e an errno, x permissions, r where requested
+# keys go, s a string, b memory whose length the next one is, o memory that was stored to, v a struct iovec array.
 _KINDS: Final = {
     KeyctlOp.GET_KEYRING_ID: "kd",
     KeyctlOp.JOIN_SESSION_KEYRING: "s",
@@ -34,7 +35,7 @@ _KINDS: Final = {
     KeyctlOp.ASSUME_AUTHORITY: "k",
     KeyctlOp.GET_SECURITY: "kou",
     KeyctlOp.SESSION_TO_PARENT: "",
-    KeyctlOp.REJECT: "kuuk",
+    KeyctlOp.REJECT: "kuek",
     KeyctlOp.INSTANTIATE_IOV: "kvuk",
 }
 _ACTIONS: Final = ("VIEW", "READ", "WRITE", "SEARCH", "LINK", "SETATTR")
@@ -65,15 +66,15 @@ def _permissions(value: int) -> str:
         if value >> shift + bit & 1
     ]
     left = value & ~0x3F3F3F3F
-    if left or not names:
-        names.append(hexadecimal(left) if names else hexadecimal(value))
-    return "|".join(names)
+    if left:
+        names.append(f"{left:#x}" if names else f"{left:#x} /* KEY_??? */")
+    return "|".join(names) or "0"
 
 
 def _reqkey(value: int) -> str:
     if -1 <= value < len(_REQKEY) - 1:
         return f"KEY_REQKEY_DEFL_{_REQKEY[value + 1]}"
-    return f"{value:#x} /* KEY_REQKEY_DEFL_??? */"
+    return f"{value} /* KEY_REQKEY_DEFL_??? */"
 
 
 def _key(value: int) -> str:
@@ -87,6 +88,8 @@ def _number(kind: str, value: int) -> str:
         return _permissions(value & UINT_MAX)
     if kind == "r":
         return _reqkey(_signed(value))
+    if kind == "e":
+        return Errno(value).name if value in Errno.__members__.values() else str(value & UINT_MAX)
     return str(value & UINT_MAX if kind == "u" else _signed(value))
 
 

@@ -6,8 +6,10 @@ import struct
 from typing import Final
 
 from procession.include.linux.clone3 import CLONE_ARGS, CLONE_ARGS_SIZE_VER0, CLONE_INTO_CGROUP, CLONE_PIDFD
+from procession.include.linux.errno import Errno
 from procession.include.linux.fcntl import O_CREAT, AtFlags
-from procession.include.linux.openat2 import AT_EACCESS, OPEN_HOW, TMPFILE_BIT, Resolve
+from procession.include.linux.limits import UINT_MAX
+from procession.include.linux.openat2 import OPEN_HOW, TMPFILE_BIT, Resolve
 from procession.include.linux.sched import (
     CLONE_CHILD_CLEARTID,
     CLONE_CHILD_SETTID,
@@ -21,9 +23,13 @@ from procession.include.linux.sched_attr import (
     FUTEX2_SIZE_U32,
     FUTEX_WAITV,
     KCMP_FILE,
+    MEMBARRIER_CMD_FLAG_CPU,
     MEMBARRIER_CMD_QUERY,
     SCHED_ATTR,
     SCHED_ATTR_SIZE_VER0,
+    SCHED_FLAG_ALL,
+    SCHED_FLAG_KEEP_PARAMS,
+    SCHED_FLAG_KEEP_POLICY,
     Kcmp,
     Membarrier,
 )
@@ -74,26 +80,22 @@ def _open_how(shown: Shown, at: int) -> str:
 
 
 def _faccessat_flags(shown: Shown, at: int) -> str:
-    value = shown.args[at]
-    names = ["AT_EACCESS"] if value & AT_EACCESS else []
-    rest = value & ~AT_EACCESS
-    if rest:
-        names.append(flag_names(rest & 0xFFFFFFFF, AtFlags, "AT_"))
-    return "|".join(names) or "0"
+    # The same bit has another name where something is removed.
+    return flag_names(shown.args[at] & UINT_MAX, AtFlags, "AT_").replace("AT_REMOVEDIR", "AT_EACCESS")
 
 
 _SYNC: Final = {
     0: "AT_STATX_SYNC_AS_STAT",
     AT_STATX_FORCE_SYNC: "AT_STATX_FORCE_SYNC",
     AT_STATX_DONT_SYNC: "AT_STATX_DONT_SYNC",
+    AT_STATX_SYNC_TYPE: "AT_STATX_FORCE_SYNC|AT_STATX_DONT_SYNC",
 }
 
 
 def _statx_flags(shown: Shown, at: int) -> str:
     value = shown.args[at] & 0xFFFFFFFF
     kind, rest = value & AT_STATX_SYNC_TYPE, value & ~AT_STATX_SYNC_TYPE
-    text = _SYNC.get(kind) or f"{kind:#x} /* AT_STATX_??? */"
-    return f"{text}|{flag_names(rest, AtFlags, 'AT_')}" if rest else text
+    return f"{_SYNC[kind]}|{flag_names(rest, AtFlags, 'AT_')}" if rest else _SYNC[kind]
 
 
 def _statx(shown: Shown, at: int) -> str:
@@ -115,6 +117,8 @@ def _statx(shown: Shown, at: int) -> str:
         return text + ", ...}"
     text += f", stx_blocks={blocks}, stx_attributes_mask={_attributes(attributes_mask)}"
     for name, sec, nsec in zip(("a", "b", "c", "m"), rest[0:8:2], rest[1:8:2], strict=True):
+        if name == "b" and not mask & StatxMask.STATX_BTIME:
+            continue
         text += f", stx_{name}time={{tv_sec={sec}, tv_nsec={nsec}}}{comment_time(sec, nsec, 9)}"
     rdev_major, rdev_minor, dev_major, dev_minor, mnt_id = rest[8:]
     text += f", stx_rdev_major={rdev_major}, stx_rdev_minor={rdev_minor}, stx_dev_major={dev_major}"
@@ -122,9 +126,7 @@ def _statx(shown: Shown, at: int) -> str:
 
 
 def _attributes(value: int) -> str:
-    rest = value & ~STATX_ATTR_MOUNT_ROOT
-    names = ["STATX_ATTR_MOUNT_ROOT"] if value & STATX_ATTR_MOUNT_ROOT else []
-    return "|".join(names + ([hex(rest)] if rest else [])) or "0"
+    return "STATX_ATTR_MOUNT_ROOT" if value & STATX_ATTR_MOUNT_ROOT else "0"
 
 
 def _clone_args(shown: Shown, at: int) -> str:
@@ -168,26 +170,45 @@ def _clone_results(shown: Shown, flags: int, pidfd: int, parent_tid: int) -> str
 
 def _sched_attr(shown: Shown, at: int) -> str:
     fields = shown.read(shown.args[at], SCHED_ATTR)
-    if fields is None:
+    return pointer(shown.args[at]) if fields is None else _sched_attr_text(*fields)
+
+
+def _sched_attr_given(shown: Shown, at: int) -> str:
+    """What the caller wants, and what its size should have been."""
+    fields, size = shown.read(shown.args[at], SCHED_ATTR), shown.before.get(at)
+    if fields is None or size is None:
         return pointer(shown.args[at])
-    if 0 < fields[0] < SCHED_ATTR_SIZE_VER0:
-        return f"{{size={fields[0]}}}"
-    return _sched_attr_text(*fields)
+    text = _sched_attr_text(size, *fields[1:]) if not 0 < size < SCHED_ATTR_SIZE_VER0 else f"{{size={size}}}"
+    return text + (f" => {{size={fields[0]}}}" if shown.ret == -Errno.E2BIG else "")
+
+
+_SCHED_DEADLINE: Final = 6
+_SCHED_FLAGS: Final = (
+    "RESET_ON_FORK",
+    "RECLAIM",
+    "DL_OVERRUN",
+    "KEEP_POLICY",
+    "KEEP_PARAMS",
+    "UTIL_CLAMP_MIN",
+    "UTIL_CLAMP_MAX",
+)
 
 
 def _sched_attr_text(size: int, policy: int, flags: int, nice: int, priority: int, *rest: int) -> str:
     runtime, deadline, period, util_min, util_max = rest
-    named = ((1, "RESET_ON_FORK"), (2, "RECLAIM"), (4, "DL_OVERRUN"), (8, "KEEP_POLICY"), (16, "KEEP_PARAMS"))
-    names = [f"SCHED_FLAG_{name}" for bit, name in named if flags & bit]
-    left = flags & ~0x1F
+    names = [f"SCHED_FLAG_{name}" for bit, name in enumerate(_SCHED_FLAGS) if flags >> bit & 1]
+    left = flags & ~SCHED_FLAG_ALL
     text = "|".join(names + ([hex(left)] if left else [])) or "0"
-    out = (
-        f"{{size={size}, sched_policy={value_name(policy, SchedPolicy, 'SCHED_')}, sched_flags={text}, "
-        f"sched_nice={nice}, sched_priority={priority}, sched_runtime={runtime}, sched_deadline={deadline}, "
-        f"sched_period={period}"
-    )
+    out = f"{{size={size}"
+    if not flags & (SCHED_FLAG_KEEP_POLICY | SCHED_FLAG_KEEP_PARAMS):
+        name = "SCHED_DEADLINE" if policy == _SCHED_DEADLINE else value_name(policy, SchedPolicy, "SCHED_")
+        out += f", sched_policy={name}"
+    out += f", sched_flags={text}"
+    if not flags & SCHED_FLAG_KEEP_PARAMS:
+        out += f", sched_nice={nice}, sched_priority={priority}, sched_runtime={runtime}"
+        out += f", sched_deadline={deadline}, sched_period={period}"
     if size >= SCHED_ATTR.size:
-        out += f", sched_util_min={hexadecimal(util_min)}, sched_util_max={hexadecimal(util_max)}"
+        out += f", sched_util_min={util_min}, sched_util_max={util_max}"
     return out + (", ...}" if size > SCHED_ATTR.size else "}")
 
 
@@ -198,7 +219,7 @@ def _futex_waitv(shown: Shown, at: int) -> str:
         if flags & FUTEX2_PRIVATE:
             names.append("FUTEX_PRIVATE_FLAG")
         if rest or not names:
-            names.append(hexadecimal(rest))
+            names.append(hexadecimal(rest) if names or not rest else f"{rest:#x} /* FUTEX_??? */")
         extra = f", __reserved={reserved:#x}" if reserved else ""
         return f"{{val={hexadecimal(val)}, uaddr={pointer(uaddr)}, flags={'|'.join(names)}{extra}}}"
 
@@ -264,10 +285,19 @@ def _membarrier_result(shown: Shown, ret: int) -> str | None:
     return f"{ret:#x} ({'|'.join(names)})"
 
 
+def _membarrier_flags(shown: Shown, at: int) -> str:
+    """The flags, and the CPU that they speak of."""
+    flags = shown.args[at]
+    if not flags & MEMBARRIER_CMD_FLAG_CPU:
+        return f"{flags:#x} /* MEMBARRIER_CMD_FLAG_??? */" if flags else "0"
+    rest, cpu = flags & ~MEMBARRIER_CMD_FLAG_CPU, (shown.args[at + 1] & UINT_MAX ^ 1 << 31) - (1 << 31)
+    return f"MEMBARRIER_CMD_FLAG_CPU{f'|{rest:#x}' if rest else ''}, {cpu}"
+
+
 def _kcmp_idx(shown: Shown, at: int) -> str | None:
     kind = shown.args[2]
     if kind == KCMP_FILE:
-        return shown.descriptor(shown.args[at])
+        return shown.descriptor((shown.args[at] & UINT_MAX ^ 1 << 31) - (1 << 31))
     return None if kind in Kcmp.__members__.values() else hexadecimal(shown.args[at])
 
 
@@ -279,6 +309,7 @@ LATER_PRINTERS: Final[dict[str, Printer]] = {
     "futex_waitv[]": _futex_waitv,
     "hexadecimal": _hexadecimal,
     "kcmp_idx": _kcmp_idx,
+    "membarrier_flags": _membarrier_flags,
     "membarrier_cmd": lambda shown, at: constant(shown.args[at], shown.params[at].arg),
     "random_buf": _random_buf,
     "seccomp_arg": _seccomp_arg,
@@ -287,5 +318,6 @@ LATER_PRINTERS: Final[dict[str, Printer]] = {
     "struct clone_args": _clone_args,
     "struct open_how": _open_how,
     "struct sched_attr": _sched_attr,
+    "struct sched_attr given": _sched_attr_given,
     "struct statx": _statx,
 }

@@ -28,11 +28,9 @@ class OwnOut(Protocol):
 
     def write(self, text: str, /) -> object:
         """Take text."""
-        ...
 
     def close(self) -> None:
         """Take no more."""
-        ...
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from typing import Any, Final
 from procession.include.linux.binfmts import UserStrings
 from procession.include.linux.fcntl import O_CREAT
 from procession.include.linux.limits import ULONG_MAX
+from procession.include.linux.openat2 import TMPFILE_BIT
 from procession.include.linux.sched import (
     CLONE_CHILD_CLEARTID,
     CLONE_CHILD_SETTID,
@@ -49,7 +50,7 @@ def _int(shown: Shown, at: int) -> str:
 def _mode(shown: Shown, at: int) -> str | None:
     value = shown.args[at]
     # Only a call that makes a file has a mode.
-    if at and shown.params[at - 1].arg.kind == "open_flags" and not shown.args[at - 1] & O_CREAT:
+    if at and shown.params[at - 1].arg.kind == "open_flags" and not shown.args[at - 1] & (O_CREAT | TMPFILE_BIT):
         return None
     return octal(value)
 
@@ -203,6 +204,8 @@ _KNOW_FAILURE: Final = frozenset(
         "sockaddr",
         "struct msghdr",
         "struct mmsghdr[]",
+        "struct mmsghdr[] sent",
+        "struct sched_attr given",
         "sockopt_value",
         "struct shmid_ds",
         "semun",
@@ -214,7 +217,7 @@ _KNOW_FAILURE: Final = frozenset(
     }
 )
 # What a failed call was given shows its address, too, when it stands behind an argument to be filled in.
-_READ_AT_EXIT: Final = frozenset(STRUCTS | FILES) - {"struct timespec"}
+_READ_AT_EXIT: Final = frozenset(STRUCTS | FILES) - {"struct timespec"} | {"timeout"}
 
 _AFTER: Final = AFTER | FILES_AFTER
 

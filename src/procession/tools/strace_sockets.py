@@ -33,6 +33,7 @@ from procession.include.linux.socket import (
     SOL_SOCKET,
     SOL_TCP,
     SOL_UDP,
+    Family,
     SockOpt,
     SockOptLevel,
 )
@@ -65,7 +66,6 @@ from procession.tools.strace_structs import INT, Printer, Shown
 
 __all__ = ("IFREQ_COMMANDS", "SOCKET_PRINTERS", "ifreq")
 
-_FAMILIES: Final = {0: "AF_UNSPEC", 1: "AF_UNIX", 2: "AF_INET", 10: "AF_INET6", 16: "AF_NETLINK", 17: "AF_PACKET"}
 _OPTIONS: Final[dict[int, tuple[type[IntEnum], str]]] = {
     SOL_SOCKET: (SockOpt, "SO_"),
     SOL_IP: (IpOpt, "IP_"),
@@ -75,6 +75,7 @@ _OPTIONS: Final[dict[int, tuple[type[IntEnum], str]]] = {
 }
 _MSGHDR: Final = struct.Struct("<QI4xQQQQI4x")
 _MMSGHDR: Final = 64  # struct mmsghdr, bytes
+_SIN6_LEN: Final = 28  # with the scope, which came later
 _CMSG: Final = struct.Struct("<Qii")
 
 
@@ -86,7 +87,7 @@ def address(shown: Shown, ptr: Any, length: int) -> str:
     if raw is None or len(raw) < 2:
         return pointer(ptr)
     family = int.from_bytes(raw[:2], "little")
-    name = _FAMILIES.get(family) or f"{family:#x} /* AF_??? */"
+    name = value_name(family, Family, "AF_")
     rest = raw[2:]
     if family == AF_NETLINK and len(raw) >= SOCKADDR_NL.size:
         _, _, nl_pid, groups = SOCKADDR_NL.unpack(raw[: SOCKADDR_NL.size])
@@ -99,7 +100,7 @@ def address(shown: Shown, ptr: Any, length: int) -> str:
     if family == 1:
         if rest[0]:
             return f"{{sa_family={name}, sun_path={shown.quote(rest.split(bytes(1))[0])}}}"
-        return f"{{sa_family={name}, sun_path=@{shown.quote(rest[1:])}}}" if len(rest) > 1 else f"{{sa_family={name}}}"
+        return f"{{sa_family={name}, sun_path=@{shown.quote(rest[1:])}}}"
     return f"{{sa_family={name}, sa_data={shown.quote(rest)}}}"
 
 
@@ -110,11 +111,9 @@ def _internet(family: int, raw: bytes) -> str:
     port = int.from_bytes(raw[2:4])
     if family == AF_INET:
         return f'sin_port=htons({port}), sin_addr=inet_addr("{IPv4Address(raw[4:8])}")'
-    flow, scope = int.from_bytes(raw[4:8]), int.from_bytes(raw[24:28].ljust(4, b"\0"), "little")
-    return (
-        f"sin6_port=htons({port}), sin6_flowinfo=htonl({flow}), "
-        f'inet_pton(AF_INET6, "{_ipv6(raw[8:24])}", &sin6_addr), sin6_scope_id={scope}'
-    )
+    text = f"sin6_port=htons({port}), sin6_flowinfo=htonl({int.from_bytes(raw[4:8])}), "
+    text += f'inet_pton(AF_INET6, "{_ipv6(raw[8:24])}", &sin6_addr)'
+    return text + (f", sin6_scope_id={int.from_bytes(raw[24:28], 'little')}" if len(raw) >= _SIN6_LEN else "")
 
 
 def _ipv6(raw: bytes) -> str:
@@ -178,7 +177,8 @@ def _message(shown: Shown, ptr: Any, size: int | None) -> str:
 
 def _mmsghdrs(shown: Shown, at: int) -> str:
     """An array of struct mmsghdr: as many as were moved, of those that were given."""
-    if shown.params[at].arg.out and shown.failed:
+    sent = shown.params[at].arg.kind == "struct mmsghdr[] sent"
+    if shown.failed and not sent:
         return pointer(shown.args[at])
     count = min(shown.args[at + 1], 1024) if shown.failed or shown.ret is None else shown.ret
     out = []
@@ -186,8 +186,8 @@ def _mmsghdrs(shown: Shown, at: int) -> str:
         length = shown.read_int(shown.args[at] + _MMSGHDR * n + _MSGHDR.size, INT)
         if length is None:
             return pointer(shown.args[at])
-        text = _message(shown, shown.args[at] + _MMSGHDR * n, length if shown.params[at].arg.out else None)
-        out.append(f"{{msg_hdr={text}, msg_len={length}}}")
+        text = _message(shown, shown.args[at] + _MMSGHDR * n, None if sent else length)
+        out.append(f"{{msg_hdr={text}}}" if shown.failed else f"{{msg_hdr={text}, msg_len={length}}}")
     return "[" + ", ".join([*out, *(["..."] if len(out) < count else [])]) + "]"
 
 
@@ -209,8 +209,9 @@ def _control(shown: Shown, ptr: int, length: int) -> str:
             pid, uid, gid = struct.unpack("<iii", body[:12])
             out.append(f"{head}SCM_CREDENTIALS, cmsg_data={{pid={pid}, uid={uid}, gid={gid}}}}}")
         else:
-            out.append(f"{head}{kind:#x}}}")
+            out.append(f"{head}{kind:#x}{' /* IP_??? */' if level == SOL_IP else ''}}}")
         if size < _CMSG.size:
+            out.append(f"... /* {pointer(ptr + at)} */")
             break
         at += (size + 7) // 8 * 8
     return "[" + ", ".join(out) + "]"
@@ -285,7 +286,7 @@ IFREQ_COMMANDS: Final = frozenset({*_NUMBERS, *_ADDRESSES, SIOCGIFFLAGS, SIOCSIF
 
 def ifreq(shown: Shown, cmd: int, ptr: Any) -> str:
     """A struct ifreq as a call has it; what is asked for is not there when the call has failed."""
-    raw = shown.peek(ptr, 0, 40) if isinstance(ptr, int) and ptr else None
+    raw = shown.peek(ptr, 0, 40) if shown.style.verbose and isinstance(ptr, int) and ptr else None
     if raw is None:
         return pointer(ptr)
     name = shown.quote(raw[:16].split(b"\0", 1)[0])
@@ -300,22 +301,24 @@ def ifreq(shown: Shown, cmd: int, ptr: Any) -> str:
         return f"{{ifr_name={name}, ifr_flags={flags or 0}}}"
     if cmd in _NUMBERS:
         return f"{{ifr_name={name}, {_NUMBERS[cmd]}={index}}}"
-    return f"{{ifr_name={name}, {_ADDRESSES[cmd]}={_ifr_address(raw[16:32])}}}"
+    hard = cmd in (SIOCGIFHWADDR, SIOCSIFHWADDR)
+    text = _hardware_address(raw[16:32]) if hard else address(shown, ptr + 16, 16)
+    return f"{{ifr_name={name}, {_ADDRESSES[cmd]}={text}}}"
 
 
 def _sets_address(cmd: int) -> bool:
     return cmd in (SIOCSIFADDR, SIOCSIFDSTADDR, SIOCSIFBRDADDR, SIOCSIFNETMASK, SIOCSIFHWADDR)
 
 
-def _ifr_address(raw: bytes) -> str:
-    family = int.from_bytes(raw[:2], "little")
-    if family == AF_INET:
-        dotted = ".".join(str(byte) for byte in raw[4:8])
-        port = int.from_bytes(raw[2:4], "big")
-        return f'{{sa_family=AF_INET, sin_port=htons({port}), sin_addr=inet_addr("{dotted}")}}'
-    if family == ARPHRD_LOOPBACK:
-        return f"{{sa_family=ARPHRD_LOOPBACK, sa_data={raw[2:8].hex(':')}}}"
-    return f"{{sa_family={_FAMILIES.get(family) or hex(family)}, sa_data={raw[2:16].hex(':')}}}"
+# Kinds of interfaces, with the length of their addresses.
+_HARDWARE: Final = {0: ("NETROM", 7), 1: ("ETHER", 6), 2: ("EETHER", 14), ARPHRD_LOOPBACK: ("LOOPBACK", 6)}
+
+
+def _hardware_address(raw: bytes) -> str:
+    kind = int.from_bytes(raw[:2], "little")
+    name, length = _HARDWARE.get(kind, ("", 14))
+    family = f"ARPHRD_{name}" if name else f"{kind:#x} /* ARPHRD_??? */"
+    return f"{{sa_family={family}, sa_data={raw[2 : 2 + length].hex(':')}}}"
 
 
 SOCKET_PRINTERS: Final[dict[str, Printer]] = {
@@ -324,6 +327,7 @@ SOCKET_PRINTERS: Final[dict[str, Printer]] = {
     "socklen": _socklen,
     "struct msghdr": _msghdr,
     "struct mmsghdr[]": _mmsghdrs,
+    "struct mmsghdr[] sent": _mmsghdrs,
     "sockopt": _sockopt,
     "sockopt_value": _sockopt_value,
 }

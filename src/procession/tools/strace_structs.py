@@ -32,7 +32,19 @@ from procession.tools.strace_args import (
     wait_status,
 )
 
-__all__ = ("AFTER", "BEFORE", "INT", "LONG", "STRUCTS", "Printer", "Shown", "array", "sigevent", "struct_printer")
+__all__ = (
+    "AFTER",
+    "BEFORE",
+    "CAPS",
+    "INT",
+    "LONG",
+    "STRUCTS",
+    "Printer",
+    "Shown",
+    "array",
+    "sigevent",
+    "struct_printer",
+)
 
 
 @dataclass(slots=True)
@@ -395,9 +407,19 @@ def _cap_header(version: int, pid: int) -> str:
     return f"{{version={name}, pid={pid}}}"
 
 
+# strace knows those that came after 3.2, too.
+CAPS: Final = {cap.value: f"CAP_{cap.name}" for cap in Cap} | {
+    36: "CAP_BLOCK_SUSPEND",
+    37: "CAP_AUDIT_READ",
+    38: "CAP_PERFMON",
+    39: "CAP_BPF",
+    40: "CAP_CHECKPOINT_RESTORE",
+}
+
+
 def _caps(mask: int) -> str:
-    names = [f"1<<CAP_{cap.name}" for cap in Cap if mask >> cap & 1]
-    rest = mask >> len(Cap) << len(Cap)
+    names = [f"1<<{name}" for cap, name in CAPS.items() if mask >> cap & 1]
+    rest = mask >> len(CAPS) << len(CAPS)
     return "|".join(names + ([hex(rest)] if rest else [])) or "0"
 
 
@@ -450,6 +472,7 @@ def _char_vector(shown: Shown, at: int) -> str:
 
 STRUCTS: Final[dict[str, Printer]] = {
     "struct timespec": _timespec,
+    "timeout": _timespec,
     "struct timeval": _timeval,
     "timespec_left": _timespec,
     "timeval_left": _timeval,
@@ -494,4 +517,4 @@ AFTER: Final[dict[str, Printer]] = {
 }
 
 # What is remembered of an argument when the call is entered.
-BEFORE: Final[dict[str, struct.Struct]] = {"offset *": LONG, "socklen": INT}
+BEFORE: Final[dict[str, struct.Struct]] = {"offset *": LONG, "socklen": INT, "struct sched_attr given": UINT}

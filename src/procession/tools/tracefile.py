@@ -102,7 +102,6 @@ class Out(Protocol):
 
     def write(self, text: str, /) -> object:
         """Write text, all of it."""
-        ...
 
 
 def describe(machine: Machine, names: tuple[str, ...] = (), fail: str = "") -> dict[str, Any]:

@@ -87,10 +87,12 @@ FUTEX_WAITV_MAX: Final = 128
 FUTEX2_SIZE_U32: Final = 0x02
 FUTEX2_PRIVATE: Final = 0x80
 
-SchedAttrIn = Annotated[UserPtr, Arg("struct sched_attr")]
+SchedAttrIn = Annotated[UserPtr, Arg("struct sched_attr given", out=True)]  # a wrong size is mended
 SchedAttrOut = Annotated[UserPtr, Arg("struct sched_attr", out=True)]
 MembarrierArg = Annotated[int, Arg("membarrier_cmd", 32, signed=True, values=Membarrier, prefix="MEMBARRIER_CMD_")]
+MembarrierFlagsArg = Annotated[int, Arg("membarrier_flags", 32)]
 KcmpIdx = Annotated[int, Arg("kcmp_idx", 64)]
 KcmpArg = Annotated[int, Arg("int", 32, signed=True, values=Kcmp, prefix="KCMP_")]
 Mlock2Arg = Annotated[int, Arg("int", 32, signed=True, flags=Mlock2, prefix="MLOCK_")]
+FutexWaitvFlags = Annotated[int, Arg("hexadecimal", 32)]
 FutexWaitvPtr = Annotated[UserPtr, Arg("futex_waitv[]")]

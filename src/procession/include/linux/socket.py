@@ -274,5 +274,5 @@ SockaddrIn = Annotated[UserPtr, Arg("sockaddr")]
 SockaddrOut = Annotated[UserPtr, Arg("sockaddr", out=True)]
 MsgIn = Annotated[UserPtr, Arg("struct msghdr")]
 MsgOut = Annotated[UserPtr, Arg("struct msghdr", out=True)]
-MmsgIn = Annotated[UserPtr, Arg("struct mmsghdr[]", out=True)]  # the lengths are filled in
+MmsgIn = Annotated[UserPtr, Arg("struct mmsghdr[] sent", out=True)]  # the lengths are filled in
 MmsgOut = Annotated[UserPtr, Arg("struct mmsghdr[]", out=True)]

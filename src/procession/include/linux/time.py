@@ -125,6 +125,8 @@ TfdSettimeArg = Annotated[
 ]
 
 TimespecIn = Annotated[UserPtr, Arg("struct timespec")]
+# A time that a failed call does not show.
+TimeoutArg = Annotated[UserPtr, Arg("timeout")]
 TimespecOut = Annotated[UserPtr, Arg("struct timespec", out=True)]
 # What is left of a sleep, written only if it was interrupted.
 TimespecLeft = Annotated[UserPtr, Arg("remaining", out=True)]

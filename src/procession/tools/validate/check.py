@@ -97,7 +97,6 @@ class HasKernel(Protocol):
     @property
     def kernel(self) -> Kernel:
         """The kernel in it."""
-        ...
 
 
 def validate_all(k: Kernel | HasKernel) -> list[str]:

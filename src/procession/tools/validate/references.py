@@ -264,7 +264,7 @@ def validate_cred_counts(seen: Census) -> list[str]:
     wrong += _ucounts(seen, [*creds, *seen.rcu_creds], spaces)
     tally([ns.creator for ns in spaces if ns.creator is not None], users)
     if seen.sigqueues:
-        tally([q.user for q in seen.sigqueues], users)
+        tally([q.user for q in seen.sigqueues if q.user is not None], users)
     tally([inode.user for inode in seen.mqueues if inode.user is not None], users)
     tally([group.user for group in k.vfs.fsnotify_groups if isinstance(group, InotifyGroup | FanotifyGroup)], users)
     for user, references in users.items():
