@@ -40,8 +40,10 @@ def _file_ioctl(current: Task, file: File, cmd: int, arg: UserPtr) -> bool:
         uaccess.put_user(current, arg, inode.i_size - file.f_pos, 4)
     elif cmd == FIBMAP and kind == S_IFREG:
         raise LinuxError(Errno.EINVAL, "no block map")
-    elif cmd == FIOQSIZE and kind in (S_IFREG, S_IFDIR, S_IFLNK):
-        uaccess.put_user(current, arg, inode.i_size, 8)
+    elif cmd == FIOQSIZE:
+        if kind not in (S_IFREG, S_IFDIR, S_IFLNK):
+            raise LinuxError(Errno.ENOTTY, "a size of that")
+        uaccess.put_user(current, arg, inode.getattr(current).blocks * 512, 8)  # inode_get_bytes
     elif cmd == FIGETBSZ:
         uaccess.put_user(current, arg, file.inode.i_sb.s_blocksize, 4)
     else:

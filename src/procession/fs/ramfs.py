@@ -514,16 +514,15 @@ def fill_tmpfs(k: Kernel, current: Task | None, flags: int, dev: str, options: s
 
 
 def fill_ramfs(k: Kernel, current: Task | None, flags: int, dev: str, options: str) -> SuperBlock:
-    """Make an empty ramfs, which has no options but mode (ramfs_fill_super); raises EINVAL."""
+    """Make an empty ramfs, which has no options but mode, and passes over all others (ramfs_fill_super)."""
     sb = TmpfsSuperBlock(k, "ramfs", RAMFS_MAGIC)
     sb.mode = 0o755
     sb.options = options
     for option in options.split(","):
         if option.startswith("mode="):
             number, end = vsprintf.simple_strtoul(string.to_bytes(option[5:]), 8)
-            if end != len(option) - 5:
-                raise LinuxError(Errno.EINVAL, f"ramfs option {option}")
-            sb.mode = number & S_IALLUGO
+            if end and end == len(option) - 5:
+                sb.mode = number & S_IALLUGO
     root = new_inode(sb, S_IFDIR | sb.mode)
     if current is not None:
         root.i_uid, root.i_gid = current.cred.fsuid, current.cred.fsgid

@@ -12,7 +12,7 @@ from procession.include.linux.eventpoll import SfdArg
 from procession.include.linux.fcntl import O_CLOEXEC, O_NONBLOCK, O_RDWR
 from procession.include.linux.fs import POLLIN, File
 from procession.include.linux.sched import TASK_INTERRUPTIBLE
-from procession.include.linux.signal import CLD_CONTINUED, SIG_KERNEL_ONLY_MASK, SIGCHLD, SigsetIn
+from procession.include.linux.signal import CLD_CONTINUED, SIG_KERNEL_ONLY_MASK, SigsetIn
 from procession.include.linux.syscalls import syscall
 from procession.include.linux.types import Fd, SizeT, UserPtr
 from procession.kernel import signal_queue, wait
@@ -31,9 +31,6 @@ SIZEOF_SIGINFO: Final = 128
 # signo errno code pid uid fd tid band overrun trapno status int ptr utime stime addr
 _SIGINFO: Final = struct.Struct("<IiiIIiIIIIiiQQQQ48x")
 _RT: Final = struct.Struct("<iIQ")  # pid, uid, value: of the union in siginfo_t
-_FAULTS: Final = (4, 5, 7, 8, 11)
-_SIGPOLL: Final = 29
-_FILLED: Final = (*_FAULTS, SIGCHLD, _SIGPOLL)  # by a member of the union of their own
 
 
 def _wqh(current: Task) -> WaitQueueHead:
@@ -100,25 +97,20 @@ def _take_signal(current: Task, mask: int) -> Siginfo | None:
 def signalfd_siginfo(info: Siginfo) -> bytes:
     """Return struct signalfd_siginfo: of the union, the members that the signal fills (signalfd_copyinfo)."""
     signo, code = int(info.signo), int(info.code)
-    pid = uid = fd = tid = band = overrun = status = value = ptr = utime = stime = addr = 0
-    if info.band and code > 0:  # a file's news, whatever the signal
+    pid = uid = fd = tid = band = overrun = status = value = ptr = utime = stime = 0
+    if info.raw:
+        # A program's own siginfo: its code has no class, so that 3.2 takes it for kill's, or sigqueue's if negative.
+        pid, uid, sent = _RT.unpack_from(info.raw, 16)
+        if code < 0:
+            ptr, value = sent, _int(sent)
+    elif info.band and code > 0:  # a file's news, whatever the signal
         band, fd = info.band, info.fd
     elif info.pid and 0 < code <= CLD_CONTINUED:  # a child, whatever its exit signal
         pid, uid, status, utime, stime = info.pid, info.uid, info.status, info.utime, info.stime
-    elif code < 0 and info.raw:
-        # A program's own siginfo: its code has no class, so that 3.2 takes it for sigqueue's, whatever it says.
-        pid, uid, ptr = _RT.unpack_from(info.raw, 16)
-        value = _int(ptr)
     elif code == -2:  # SI_TIMER
         tid, overrun, ptr, value = info.tid, info.overrun, info.value, _int(info.value)
-    elif code in (0, -6) or (code > 0 and signo not in _FILLED):
+    elif code >= 0 or code == -6:  # kill, tgkill; a fault is never blocked, so that none is read here
         pid, uid = info.pid, info.uid
-    elif code > 0 and signo == _SIGPOLL:
-        band, fd = info.band, info.fd
-    elif code > 0 and signo in _FAULTS:
-        addr = info.addr
-    elif code > 0:  # SIGCHLD
-        pid, uid, status, utime, stime = info.pid, info.uid, info.status, info.utime, info.stime
     else:  # sigqueue, message queues and the like
         pid, uid, ptr, value = info.pid, info.uid, info.value, _int(info.value)
     return _SIGINFO.pack(
@@ -137,7 +129,7 @@ def signalfd_siginfo(info: Siginfo) -> bytes:
         ptr & ALL_SIGNALS,
         utime,
         stime,
-        addr,
+        0,
     )
 
 

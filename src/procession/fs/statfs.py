@@ -75,16 +75,19 @@ def free_blocks(k: Kernel, mnt: Vfsmount) -> tuple[int, int]:
     return blocks, min(blocks, page_alloc.nr_free_pages(k))
 
 
+def _counts(k: Kernel, mnt: Vfsmount) -> tuple[int, int, int, int]:
+    """Return how many blocks a file system has, and how many are free; the same of inodes."""
+    sb = mnt.mnt_sb
+    if isinstance(sb, ramfs.TmpfsSuperBlock):
+        ffree = sb.max_inodes - sb.used_inodes if sb.max_inodes else 0
+        return sb.s_max_blocks, sb.s_max_blocks - sb.s_used_blocks, sb.max_inodes, ffree
+    blocks, free = free_blocks(k, mnt)
+    return blocks, free, blocks, max(0, blocks - sb.s_next_ino) if blocks else 0  # as many inodes as pages
+
+
 def _statfs(current: Task, path: PathRef, buf: UserPtr) -> None:
     sb = path.mnt.mnt_sb
-    k = current.kernel
-    if isinstance(sb, ramfs.TmpfsSuperBlock):
-        blocks, free = sb.s_max_blocks, sb.s_max_blocks - sb.s_used_blocks
-        files, ffree = sb.max_inodes, sb.max_inodes - sb.used_inodes if sb.max_inodes else 0
-    else:
-        blocks, free = free_blocks(k, path.mnt)
-        files = blocks  # as many inodes as pages
-        ffree = max(0, files - sb.s_next_ino) if files else 0
+    blocks, free, files, ffree = _counts(current.kernel, path.mnt)
     uaccess.copy_to_user(
         current,
         buf,
@@ -114,7 +117,7 @@ def sys_ustat(current: Task, dev: DevArg, ubuf: UserPtr) -> int:
     assert current.nsproxy is not None
     for mnt in current.nsproxy.mnt_ns.mounts:
         if mnt.mnt_sb.s_dev == dev:
-            k = current.kernel
-            uaccess.copy_to_user(current, ubuf, struct.pack("<i4xQ12x4x", page_alloc.nr_free_pages(k), 0))
+            _, free, _, ffree = _counts(current.kernel, mnt)
+            uaccess.copy_to_user(current, ubuf, struct.pack("<i4xQ12x4x", free, ffree))
             return 0
     raise LinuxError(Errno.EINVAL, "no such device is mounted")

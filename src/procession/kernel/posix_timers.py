@@ -311,7 +311,7 @@ def _lock_timer(current: Task, timer_id: int) -> KItimer:
     return timer
 
 
-def posix_timer_fn(timer: KItimer) -> None:
+def _timer_expired(timer: KItimer) -> None:
     """The timer has expired: send its signal. If nobody wants it, a periodic timer just goes on."""
     if timer.interval_ns:
         timer.expired = True
@@ -329,7 +329,7 @@ def posix_timer_fn(timer: KItimer) -> None:
 
 
 def cpu_timer_fire(timer: KItimer, cpu_timer: posix_cpu_timers.CpuTimer) -> None:
-    """As posix_timer_fn, for a timer on a CPU clock."""
+    """As _timer_expired, for a timer on a CPU clock."""
     if _is_silent(timer):
         cpu_timer.expires = 0
         return
@@ -410,7 +410,7 @@ def sys_timer_create(
             p = posix_cpu_timers.clock_target(current, cpu_clock)
             timer.cpu_timer = posix_cpu_timers.CpuTimer(cpu_clock, p, lambda fired: cpu_timer_fire(timer, fired))
         else:
-            timer.timer = Hrtimer(_hrtimer_fn, data=timer)
+            timer.timer = Hrtimer(posix_timer_fn, data=timer)
     except LinuxError:
         _release(current, timer)
         raise
@@ -438,8 +438,8 @@ def alloc_posix_timer(current: Task) -> Sigqueue:
         raise
 
 
-def _hrtimer_fn(timer: Hrtimer) -> int | None:
-    posix_timer_fn(timer.data)  # type: ignore[arg-type]
+def posix_timer_fn(timer: Hrtimer) -> int | None:
+    _timer_expired(timer.data)  # type: ignore[arg-type]
     return None
 
 
