@@ -10,7 +10,7 @@
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 
-enum { GET_BLOCK = 1, BLOCK_SIZE = 2, QUOTA_SIZE = 0x5460 }; /* FIBMAP, FIGETBSZ, FIOQSIZE */
+enum { GET_BLOCK = 1, GET_BLOCK_SIZE = 2, QUOTA_SIZE = 0x5460 }; /* FIBMAP, FIGETBSZ, FIOQSIZE */
 
 static void number(const char *what, int fd, unsigned long request) {
   long value = 0;
@@ -25,8 +25,8 @@ static void of_the_file_system(void) {
   int p[2], fd = (int)must(open("file", O_CREAT | O_RDWR, 0600)), dir = (int)must(open(".", O_RDONLY)), path = (int)must(open("file", O_PATH));
   must(pipe(p)), must(write(fd, "0123456789", 10)), must(lseek(fd, 3, SEEK_SET));
   number("FIONREAD", fd, FIONREAD), must(lseek(fd, 20, SEEK_SET)), number("beyond the end", fd, FIONREAD), number("of a directory", dir, FIONREAD);
-  number("FIBMAP", fd, GET_BLOCK), number("FIGETBSZ", fd, BLOCK_SIZE), number("of a directory", dir, BLOCK_SIZE), number("FIOQSIZE", fd, QUOTA_SIZE), number("of a pipe", p[0], QUOTA_SIZE), number("of a path", path, BLOCK_SIZE);
-  show("to nowhere", ioctl(fd, BLOCK_SIZE, 8UL)), show("to nowhere", ioctl(fd, FIONREAD, 8UL));
+  number("FIBMAP", fd, GET_BLOCK), number("FIGETBSZ", fd, GET_BLOCK_SIZE), number("of a directory", dir, GET_BLOCK_SIZE), number("FIOQSIZE", fd, QUOTA_SIZE), number("of a pipe", p[0], QUOTA_SIZE), number("of a path", path, GET_BLOCK_SIZE);
+  show("to nowhere", ioctl(fd, GET_BLOCK_SIZE, 8UL)), show("to nowhere", ioctl(fd, FIONREAD, 8UL));
   must(stat(".", &st)), memset(&u, 'x', sizeof u);
   show("ustat", syscall(SYS_ustat, (unsigned)st.st_dev, &u)), say("%d blocks free, %ld inodes, %d %d", u.tfree, (long)u.tinode, u.names[0], u.names[11]);
   show("of no device", syscall(SYS_ustat, 0xfe12U, &u)), show("to nowhere", syscall(SYS_ustat, (unsigned)st.st_dev, 8UL));
