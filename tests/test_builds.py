@@ -67,8 +67,8 @@ def test_commands_leave_the_same_trace(cpus):
 
 @pytest.mark.parametrize("share", range(4))
 def test_deadlines_cut_in_at_the_same_places(share, deadlines):
-    """A hundred programs, whose timers end anywhere."""
-    assert_same([([deadlines, str(number)], 1 + number % 2, "") for number in range(share, 100, 4)])
+    """Sixty programs, whose timers end anywhere."""
+    assert_same([([deadlines, str(number)], 1 + number % 2, "") for number in range(share, 60, 4)])
 
 
 def both(code):
