@@ -40,7 +40,7 @@ OUTCOMES = [
     ("page", "_new_page", "exec", "E2BIG"),
     ("page", "handle_mm_fault", "exec", "E2BIG"),
     # elf_map() does not look whether the room that it reserved for all segments could be given back again.
-    ("vm_area_struct", "split_vma < do_munmap < elf_map", None, "exited 7"),
+    ("vm_area_struct", "split_to_unmap < do_munmap < elf_map", None, "exited 7"),
     # The old program is gone: nobody is left to be given an errno. The interpreter's failures and an unwritable bss
     # are a segmentation fault, all others SIGKILL.
     (None, None, "mapped", "killed 11"),
