@@ -185,8 +185,8 @@ SEQUENTIAL = {
     "uname": ["/bin/uname", "-s"],
     "rmdir": ["/bin/rmdir", "/nope"],
     "dash_builtin": ["/bin/sh", "-c", "cd /; echo hello; umask 027; exit 3"],
-    "dash_command": ["/bin/sh", "-c", "/bin/true; /bin/false; echo $?"],
-    # The subshell lasts long enough for its parent to wait already when SIGCHLD comes, however busy the host is.
+    # Children last long enough for their parent to wait already when SIGCHLD comes, however busy the host is.
+    "dash_command": ["/bin/sh", "-c", "/bin/sleep 0.2; echo $?"],
     "dash_subshell": ["/bin/sh", "-c", "(/bin/sleep 0.2; exit 3); echo $?"],
     "dash_killed": ["/bin/sh", "-c", "trap 'echo usr1' USR1; kill -USR1 $$; kill -TERM $$"],
     "dash_kills_itself": ["/bin/sh", "-c", "kill -KILL $$"],
