@@ -181,13 +181,14 @@ def run(command: list[str]) -> None:
 
 def objects_folder(otherwise: Path) -> Path:
     """Return where object files are kept, for all checkouts of this user if there is a place for that."""
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = caches / "procession-objects"
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "procession-objects"  # noqa: PTH111
+    if not folder.is_absolute():
+        return otherwise
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         return otherwise
-    return folder if caches.is_absolute() and os.access(folder, os.W_OK | os.X_OK) else otherwise
+    return folder if os.access(folder, os.W_OK | os.X_OK) else otherwise
 
 
 class Objects:
@@ -234,8 +235,9 @@ class Objects:
     def forget_old(self) -> None:
         """Remove what has long been of no use."""
         for path in self.folder.iterdir():
-            if path.stat().st_mtime < time.time() - KEPT_DAYS * 86_400:
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # another run does the same, or has finished a file
+                if path.stat().st_mtime < time.time() - KEPT_DAYS * 86_400:
+                    path.unlink()
 
 
 # What functions that are system calls begin with.

@@ -113,3 +113,23 @@ def test_a_compiler_that_is_missing_or_fails(compiler, why):
     assert compiler in done.stderr
     assert why in done.stderr
     assert done.stderr.endswith("no compiled build was made, Procession runs as pure Python\n")
+
+
+def test_objects_are_kept_for_all_checkouts(tmp_path, monkeypatch):
+    """In the user's cache folder if there is one; what has long been of no use goes."""
+    script = runpy.run_path(str(HOME / "scripts" / "compile.py"))
+    place = script["objects_folder"]
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = place(tmp_path / "build")
+    assert folder == tmp_path / "cache" / "procession-objects"
+    assert folder.is_dir()
+    for elsewhere in "relative", "/dev/null":
+        monkeypatch.setenv("XDG_CACHE_HOME", elsewhere)
+        assert place(tmp_path / "build") == tmp_path / "build"
+    objects = script["Objects"]([sys.executable, "-c", ""], folder)
+    old, new = folder / "old.o", folder / "new.o"
+    old.touch()
+    new.touch()
+    os.utime(old, (0, 0))
+    objects.forget_old()
+    assert sorted(folder.iterdir()) == [new]

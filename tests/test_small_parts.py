@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from pathlib import Path
 import random
 import re
@@ -236,32 +237,35 @@ def test_an_error_that_nobody_reads(monkeypatch):
 # What a search shows of its way, and a token run again.
 
 
-def test_a_search_shows_how_far_it_is_on_a_terminal(monkeypatch, capsys):
-    now = SimpleNamespace(schedules=40, left=60, seconds=2.0, doing="reductions", classes=3, failures=1)
-    monkeypatch.setattr(explore.os, "isatty", lambda _: False)
-    with explore._progress() as tell:
+def at_a_terminal(progress, monkeypatch):
+    """What shows how far something is, where somebody sees it; elsewhere there is nothing to tell it to."""
+    monkeypatch.setattr(os, "isatty", lambda _: False)
+    with progress() as tell:
         assert tell is None
-    monkeypatch.setattr(explore.os, "isatty", lambda _: True)
+    monkeypatch.setattr(os, "isatty", lambda _: True)
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "120")
-    with explore._progress() as tell:
+    return progress()
+
+
+def plain(text):
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+
+
+def test_a_search_shows_how_far_it_is_on_a_terminal(monkeypatch, capsys):
+    now = SimpleNamespace(schedules=40, left=60, seconds=2.0, doing="reductions", classes=3, failures=1)
+    with at_a_terminal(explore._progress, monkeypatch) as tell:
         tell(now)
-    said = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().err)
+    said = plain(capsys.readouterr().err)
     assert "reductions" in said
     assert "40/100" in said
     assert "20/s, 3 differ, 1 failures" in said
 
 
 def test_a_grade_shows_how_far_it_is_on_a_terminal(monkeypatch, capsys):
-    monkeypatch.setattr(grade_command.os, "isatty", lambda _: False)
-    with grade_command._progress() as tell:
-        assert tell is None
-    monkeypatch.setattr(grade_command.os, "isatty", lambda _: True)
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("COLUMNS", "120")
-    with grade_command._progress() as tell:
+    with at_a_terminal(grade_command._progress, monkeypatch) as tell:
         tell(SimpleNamespace(name="says"), SimpleNamespace(schedules=40, left=60, seconds=2.0))
-    said = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().err)
+    said = plain(capsys.readouterr().err)
     assert "says: 40 schedules, 60 known to be left, 20/s" in said
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import tarfile
 
 import pytest
+from tests.fs.programs import errno_of
 
 from procession import Machine
 from procession.fs import lower
@@ -17,14 +18,6 @@ from .conftest import Buffer
 P = 4096
 RDONLY, WRONLY, RDWR, DIRECTORY = 0, 1, 2, 0o200000
 PROT_READ, PROT_WRITE, MAP_SHARED, MAP_PRIVATE = 1, 2, 1, 2
-
-
-async def errno_of(awaitable):
-    try:
-        await awaitable
-    except OSError as error:
-        return errno.errorcode[error.errno]
-    return "none"
 
 
 def run(shared, main, mode="rw"):

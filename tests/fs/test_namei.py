@@ -2,6 +2,7 @@
 
 import pytest
 
+from procession import Machine
 from procession.fs import dcache, namei
 from procession.include.linux.fcntl import AT_FDCWD
 from procession.include.linux.fs import S_IFDIR, S_IFLNK, S_IFMT
@@ -227,3 +228,20 @@ def test_kern_path_takes_the_kernels_own_names(tree):
     path = namei.kern_path(tree.task, "/rel/file")
     assert dcache.d_path(path) == "/d/e/file"
     assert namei.path_lookupat(tree.task, AT_FDCWD, "/abs", follow=False).dentry.d_name == "abs"
+
+
+@pytest.mark.unchecked
+def test_a_file_and_a_directory_may_have_any_number_of_links():
+    """As a real 3.2.4 made 65,100 of each, in ramfs and tmpfs."""
+    async def main(linux):
+        await linux.mkdir("/d")
+        await linux.write_file("/f", "")
+        root = machine.kernel.current.fs.root.dentry.d_inode
+        for name in "d", "f":
+            root.lookup(name).i_nlink += 100_000
+        await linux.mkdir("/d/e")
+        await linux.link("/f", "/g")
+        await linux.print(await linux.read_file("/g") == b"")
+
+    machine = Machine()
+    assert machine.run(main).output == "True\n"

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from tests.net.sockets import segment, tcp_sock
 
-from procession import Machine
-from procession.include.linux.inet import IPPROTO_TCP
-from procession.include.linux.socket import AF_INET, SOCK_STREAM
-from procession.net.ipv4 import af_inet, tcp_data
-from procession.net.ipv4.skbuff import TcpSkb
-from procession.net.ipv4.sock import TcpSock
+from procession.net.ipv4 import tcp_data
 
 COST = 704
 
@@ -21,18 +17,12 @@ COST = 704
 ])
 def test_what_is_kept(came, kept):
     """Not what is there already, and nothing that a later segment covers."""
-    async def main(sys):
-        await sys.socket()
-
-    machine = Machine()
-    machine.run(main)
-    k = machine.kernel
-    sk = TcpSock(k, k.init_net_ns, AF_INET, SOCK_STREAM, IPPROTO_TCP, af_inet.stream_ops())
+    sk = tcp_sock()
     sk.rcv_nxt = sk.rcv_wup = sk.copied_seq = 1
     sk.rcv_wnd = 1000
     for seq, end_seq in came:
-        skb = TcpSkb(b"\x7f\0\0\1", 1, b"\x7f\0\0\1", 2)
-        skb.seq, skb.end_seq, skb.data, skb.truesize = seq, end_seq, bytes(end_seq - seq), COST
+        skb = segment(seq, bytes(end_seq - seq))
+        skb.truesize = COST
         tcp_data.tcp_data_queue(sk, skb)
     assert [(skb.seq, skb.end_seq) for skb in sk.ofo_queue] == kept
     assert sk.rmem == COST * len(kept)

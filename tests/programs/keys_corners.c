@@ -45,14 +45,6 @@ static int helper(char **argv) {
   key_show("made", keyctl(INSTANTIATE, key, callout, strlen(callout), strcmp(callout, "in a group's") ? 0 : GROUP));
   return 0;
 }
-static void install(void) {
-  char buffer[65536];
-  ssize_t n;
-  mkdir("/sbin", 0755);
-  int from = must(open("/proc/self/exe", O_RDONLY)), to = must(open("/sbin/request-key", O_CREAT | O_WRONLY | O_TRUNC, 0755));
-  while ((n = read(from, buffer, sizeof buffer)) > 0) must(write(to, buffer, (size_t)n));
-  close(from), close(to);
-}
 static void told(void) {
   char text[4096];
   int fd = open("/keys_out", O_RDONLY);
@@ -175,7 +167,7 @@ int main(int argc, char **argv) {
   (void)argc;
   if (strstr(argv[0], "request-key")) return helper(argv);
   keyctl(JOIN, NULL);
-  install();
+  install_request_key();
   told();
   add_key("user", "the requester's", "x", 1, PROCESS);
   waiting("slow", "slow"), waiting("refuse slowly", "refused"), waiting("never", "never");

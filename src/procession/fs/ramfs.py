@@ -54,7 +54,6 @@ __all__ = (
 )
 
 BOGO_DIRENT_SIZE: Final = 20
-LINK_MAX: Final = 65000
 SHORT_SYMLINK_LEN: Final = 128  # bytes, of a link's text with its end that is kept with the inode
 
 # What readdir calls the type of a file.
@@ -255,9 +254,7 @@ class RamfsDir(Inode):
         return inode
 
     def mkdir(self, name: str, mode: int) -> Inode:
-        """Make a directory; raises EMLINK."""
-        if self.i_nlink >= LINK_MAX:
-            raise LinuxError(Errno.EMLINK, "too many subdirectories")
+        """Make a directory; there is no limit to how many, as in 3.2."""
         inode = self.new_inode(S_IFDIR | mode)
         self.add(name, inode)
         self.i_nlink += 1
@@ -280,9 +277,7 @@ class RamfsDir(Inode):
         return inode
 
     def link(self, inode: Inode, name: str) -> None:
-        """Add a hard link; raises EMLINK."""
-        if inode.i_nlink >= LINK_MAX:
-            raise LinuxError(Errno.EMLINK, name)
+        """Add a hard link; there is no limit to how many, as in 3.2; raises ENOSPC."""
         _reserve_inode(self.i_sb)  # though a link takes none: but it takes memory as well
         self.add(name, inode)
         if not inode.i_nlink:  # one of tmpfile()

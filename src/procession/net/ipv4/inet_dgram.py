@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.inet import SOCKADDR_IN
 from procession.include.linux.socket import AF_INET, AF_INET6
@@ -11,9 +9,6 @@ from procession.include.linux.tcp import TCP_CLOSE, TCP_ESTABLISHED
 from procession.net.core import net_namespace
 from procession.net.ipv4 import inet_csk, inet_names, raw, udp
 from procession.net.ipv4.sock import SOCK_BINDADDR_LOCK, SOCK_BINDPORT_LOCK, InetSock, UdpSock, sock_orphan
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ("dgram_shutdown", "ip4_datagram_connect", "udp_destroy", "udp_disconnect")
 

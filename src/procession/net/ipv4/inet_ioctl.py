@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from procession.include.asm.ioctls import FIONREAD
 from procession.include.linux.errno import Errno, LinuxError
 from procession.include.linux.socket import SIOCOUTQ
@@ -11,9 +9,6 @@ from procession.include.linux.sockios import SIOCATMARK, SIOCOUTQNSD
 from procession.include.linux.tcp import TCP_LISTEN, TCPF_SYN_RECV, TCPF_SYN_SENT
 from procession.net.ipv4 import tcp
 from procession.net.ipv4.sock import InetSock, TcpSock
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ("inet_ioctl",)
 

@@ -6,7 +6,7 @@ what was dropped comes again when its timer runs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from procession.include.linux.tcp import (
     MAX_TCP_HEADER,
@@ -31,9 +31,6 @@ from procession.net.ipv4.inet_csk import (
 )
 from procession.net.ipv4.skbuff import SKB_OVERHEAD, TcpSkb
 from procession.net.ipv4.sock import TcpSock, jiffies
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = (
     "tcp_ack",

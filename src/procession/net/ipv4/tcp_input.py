@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from procession.include.linux.errno import Errno
 from procession.include.linux.signal import POLL_OUT
@@ -25,16 +25,11 @@ from procession.include.linux.tcp import (
 from procession.include.linux.time import HZ
 from procession.net import sock_async
 from procession.net.core.sock import SOCK_KEEPOPEN
-from procession.net.ipv4 import inet_csk, tcp_minisocks, tcp_output
+from procession.net.ipv4 import inet_csk, tcp_ack, tcp_data, tcp_minisocks, tcp_output
 from procession.net.ipv4.inet_csk import ICSK_ACK_SCHED, TCP_DELACK_MAX
 from procession.net.ipv4.skbuff import OPTION_SACK_ADVERTISE, OPTION_TS, TcpSkb
 from procession.net.ipv4.sock import TcpSock, jiffies
 from procession.net.unix.sock import RCV_SHUTDOWN, SEND_SHUTDOWN
-
-if TYPE_CHECKING:
-    pass
-
-from procession.net.ipv4 import tcp_ack, tcp_data
 
 __all__ = ("TCP_FIN_TIMEOUT", "keepalive_time_when", "tcp_fin_time", "tcp_rcv_state_process", "tcp_reset")
 
